@@ -1,0 +1,43 @@
+import os
+import shutil
+
+import pytest
+
+CI = os.environ.get("CI", "").lower() == "true"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("needs"):
+            missing = [program for program in marker.args if shutil.which(program) is None]
+            if missing and not CI:
+                item.add_marker(pytest.mark.skip(reason=f"needs {', '.join(missing)}"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        missing = [program for program in marker.args if shutil.which(program) is None]
+        if missing:
+            pytest.fail(f"this machine lacks {', '.join(missing)}, and CI must have it")
+
+
+@pytest.fixture(autouse=True)
+def _private_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test reads or writes the user's own settings, keys, sockets or colours."""
+    home = tmp_path_factory.mktemp("home", numbered=True)
+    runtime = home / "run"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    for name in (
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "XDG_CACHE_HOME",
+        "SPACES_SECRET_KEY",
+        "NO_COLOR",
+        "TEXTUAL_THEME",
+        "TEXTUAL_COLOR_SYSTEM",
+    ):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,1 @@
+"""Settings, limits, paths and themes: the lowest floor."""
