@@ -1,0 +1,47 @@
+"""What a controller is started with; in the background process it arrives on stdin."""
+
+import msgspec
+
+
+class InvalidOptions(ValueError):
+    """Options that are no JSON object of ours."""
+
+
+class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One controller's start.
+
+    `microphone` and `speaker` are device specs (`default`, a device name, `tone:440`,
+    `file:PATH`, `none`, `null`). The key is `secret` (nsec or hex), else the one in `key_file`,
+    else with `throwaway` a new one, else none until an intent brings it. Paths are absolute.
+    """
+
+    profile: str
+    relays: tuple[str, ...]
+    name: str
+    microphone: str
+    speaker: str
+    max_outputs: int
+    ice_servers: tuple[str, ...]
+    key_file: str = ""
+    secret: str = ""
+    throwaway: bool = False
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name != "secret"}
+        return f"ControllerOptions({shown}, secret={'...' if self.secret else ''!r})"
+
+    def __rich_repr__(self) -> list[str]:
+        return [repr(self)]
+
+
+def encode_options(options: ControllerOptions) -> bytes:
+    """Write options as one JSON object, with the secret in it: for a private pipe only."""
+    return msgspec.json.encode(options)
+
+
+def decode_options(data: bytes) -> ControllerOptions:
+    """Read options; raise `InvalidOptions` with a reason that quotes no values."""
+    try:
+        return msgspec.json.decode(data, type=ControllerOptions)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidOptions(str(error)) from None
