@@ -26,12 +26,12 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     secret: str = ""
     throwaway: bool = False
 
-    def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name != "secret"}
-        return f"ControllerOptions({shown}, secret={'...' if self.secret else ''!r})"
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        named = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, "..." if name == "secret" and value else value) for name, value in named]
 
-    def __rich_repr__(self) -> list[str]:
-        return [repr(self)]
+    def __repr__(self) -> str:
+        return f"ControllerOptions({dict(self.__rich_repr__())})"
 
 
 def encode_options(options: ControllerOptions) -> bytes:
