@@ -1,0 +1,182 @@
+"""Secret keys and what signs with them. Secrets appear in no repr, error or log."""
+
+import os
+import secrets
+import stat
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from coincurve import PrivateKey
+
+from tui.config import limits
+from tui.nostr import nip19, nip44
+from tui.nostr.event import Draft, Event, check_event, event_id
+
+
+class InvalidKey(ValueError):
+    """Text that is no secret key; never quotes it."""
+
+
+class KeyFileError(Exception):
+    """A key file that is missing, open to others, or holds no key; names path and cure."""
+
+
+class SecretKey:
+    """A secp256k1 secret key with its x-only public key."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, secret: bytes) -> None:
+        try:
+            self._key = PrivateKey(secret)
+        except ValueError:
+            raise InvalidKey("not a secret key of secp256k1") from None
+        self.public = self._key.public_key_xonly.format().hex()
+
+    @classmethod
+    def parse(cls, text: str) -> "SecretKey":
+        """The key of an `nsec1...` or of 64 hex digits; raises InvalidKey."""
+        text = text.strip()
+        if text.lower().removeprefix("nostr:").startswith("nsec1"):
+            try:
+                entity = nip19.decode(text)
+            except nip19.InvalidBech32 as error:
+                raise InvalidKey(f"not an nsec: {error}") from None
+            assert isinstance(entity, nip19.Nsec)
+            return cls(entity.secret)
+        try:
+            secret = bytes.fromhex(text) if len(text) == 64 else b""
+        except ValueError:
+            secret = b""
+        if len(secret) != 32:
+            raise InvalidKey("a secret key is an nsec or 64 hex digits")
+        return cls(secret)
+
+    @classmethod
+    def generate(cls, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> "SecretKey":
+        """A fresh key."""
+        while True:
+            try:
+                return cls(random_bytes(32))
+            except InvalidKey:  # one draw in 2^128 is not below the group order
+                continue
+
+    def sign(self, digest: bytes) -> bytes:
+        """The BIP-340 signature (64 bytes) of 32 bytes, with fresh auxiliary randomness."""
+        return self._key.sign_schnorr(digest)
+
+    def conversation_key(self, pubkey: str) -> bytes:
+        """The NIP-44 key shared with a public key (hex); raises nip44.InvalidPayload."""
+        return nip44.conversation_key(self._key.secret, pubkey)
+
+    def to_nsec(self) -> str:
+        """The key as `nsec1...`, for the one place where its owner asks to see it."""
+        return nip19.encode_nsec(self._key.secret)
+
+    def __repr__(self) -> str:
+        return f"SecretKey(<redacted>, public={self.public!r})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret key is not to be copied or pickled")
+
+
+def read_key_file(path: Path) -> SecretKey:
+    """The key in a file that only its owner can read (mode 0600); raises KeyFileError."""
+    try:
+        # Not blocking: opening a pipe that nobody writes to would never return.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise KeyFileError(f"cannot read the key file {path}: {reason}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        info = os.fstat(descriptor)  # of the open file: nobody can exchange it in between
+        if not stat.S_ISREG(info.st_mode):
+            raise KeyFileError(f"the key file {path} is not a regular file")
+        if info.st_mode & 0o077:
+            raise KeyFileError(f"others can read the key file {path}; run: chmod 600 {path}")
+        if info.st_size > limits.KEY_FILE_BYTES:
+            raise KeyFileError(f"the key file {path} is too large to hold a key")
+        data = file.read(limits.KEY_FILE_BYTES)
+    try:
+        return SecretKey.parse(data.decode("ascii"))
+    except UnicodeError:
+        raise KeyFileError(f"the key file {path} holds no key") from None
+    except InvalidKey as error:
+        raise KeyFileError(f"the key file {path} holds no key: {error}") from None
+
+
+class Signer(Protocol):
+    """Whatever holds a key and signs with it: this process, a remote signer, a device."""
+
+    @property
+    def pubkey(self) -> str:
+        """The public key (hex)."""
+
+    async def sign(self, draft: Draft) -> Event:
+        """The draft as a signed event; raises InvalidEvent if it cannot be one."""
+
+    async def encrypt(self, recipient: str, text: str) -> str:
+        """A NIP-44 v2 payload for a public key (hex); raises nip44.InvalidPayload."""
+
+    async def decrypt(self, sender: str, payload: str) -> str:
+        """The text of a NIP-44 v2 payload from a public key (hex); raises nip44.InvalidPayload."""
+
+
+class LocalSigner:
+    """Signs with a key in memory."""
+
+    def __init__(self, secret: SecretKey) -> None:
+        self._secret = secret
+        self._conversations: OrderedDict[str, bytes] = OrderedDict()
+
+    @property
+    def pubkey(self) -> str:
+        """The public key (hex)."""
+        return self._secret.public
+
+    async def sign(self, draft: Draft) -> Event:
+        """The draft as a signed event; raises InvalidEvent if it cannot be one."""
+        id_ = event_id(self.pubkey, draft.created_at, draft.kind, draft.tags, draft.content)
+        return check_event(
+            Event(
+                id=id_,
+                pubkey=self.pubkey,
+                created_at=draft.created_at,
+                kind=draft.kind,
+                tags=draft.tags,
+                content=draft.content,
+                sig=self._secret.sign(bytes.fromhex(id_)).hex(),
+            )
+        )
+
+    async def encrypt(self, recipient: str, text: str) -> str:
+        """A NIP-44 v2 payload for a public key (hex); raises nip44.InvalidPayload."""
+        return nip44.encrypt(text, self._conversation_key(recipient))
+
+    async def decrypt(self, sender: str, payload: str) -> str:
+        """The text of a NIP-44 v2 payload from a public key (hex); raises nip44.InvalidPayload."""
+        return nip44.decrypt(payload, self._conversation_key(sender))
+
+    def _conversation_key(self, pubkey: str) -> bytes:
+        key = self._conversations.get(pubkey)
+        if key is None:
+            key = self._conversations[pubkey] = self._secret.conversation_key(pubkey)
+            if len(self._conversations) > limits.CONVERSATION_KEYS:
+                self._conversations.popitem(last=False)
+        self._conversations.move_to_end(pubkey)
+        return key
+
+
+class KeyStore(Protocol):
+    """Where the key of a profile is kept between runs."""
+
+    async def load(self, profile: str) -> SecretKey | None:
+        """The profile's key, or None if it has none."""
+
+    async def save(self, profile: str, secret: SecretKey) -> None:
+        """Keep the key, in place of an earlier one."""
+
+    async def delete(self, profile: str) -> None:
+        """Forget the key, if there is one."""
