@@ -34,3 +34,90 @@ BECH32_CHARS = 5_000  # a NIP-19 entity; the bound that the NIP advises
 RELAY_HINTS = 16  # relays named by one NIP-19 entity; further ones are left out
 PLAINTEXT_BYTES = 65_535  # a NIP-44 v2 plaintext; the NIP's own bound
 CONVERSATION_KEYS = 256  # NIP-44 keys that a signer remembers, least recently used goes first
+
+# Controller process, settings and command line
+SOCKET_PATH_BYTES = 103  # a Unix socket's address: 107 on Linux, 103 on macOS, without the NUL
+SETTINGS_BYTES = 64 * 1024  # a settings file; ours has ten lines
+OPTIONS_BYTES = 256 * 1024  # a background controller's options on its stdin
+LOG_FILE_BYTES = 1024 * 1024  # a log file; one older file of that size is kept beside it
+START_SECONDS = 15.0  # until a background controller answers; a slow disk reads libraries for 5
+STOP_SECONDS = 20.0  # leaving properly; after that the process ends itself
+DRAIN_SECONDS = 2.0  # for clients to read their last messages when the controller ends
+SETTING_CHARS = 1_024  # a URL, a path or a device's name in the settings
+RELAYS = 16  # relays of one controller; each costs a connection and repeats every event
+ICE_SERVERS = 8  # STUN and TURN servers; each one delays gathering
+WAITING_DRAFTS = 1_000  # events of one session that wait to be signed
+EARLY_REQUESTS = 64  # connection requests kept until the asker's JOIN or promotion is here
+REFUSALS = 1_000  # peers remembered for having refused us
+
+# Screens
+SCREEN_TEXT_CHARS = 320  # of one text from outside that are looked at before it is cut to its row
+WAITING_INTENTS = 8  # intents kept while the first connection to the controller is made
+THEME_FILE_BYTES = 64 * 1024  # one theme; ours have under 1 kB
+THEME_FILES = 64  # themes read from one folder
+REFRESH_SECONDS = 0.08  # changes of the view that arrive within this time are drawn at once
+METER_SECONDS = 0.1  # meters are drawn at most this often
+METER_FALL_SECONDS = 0.5  # without news for this long, all meters fall to nothing
+NOTICE_SECONDS = 8.0  # a one-line notice stays this long
+RECONNECT_SECONDS = (0.5, 10.0)  # first and longest wait before attaching to a controller again
+
+# Sound
+AUDIO_ORIGINS = 32  # people heard at the same time; the stage holds three, a hostile peer no more
+AUDIO_INBOX = 2_048  # packets waiting for the sound card: 2 s of 20 speakers
+AUDIO_PAYLOAD_BYTES = 1_500  # one Opus packet; what fits into one datagram
+AUDIO_RELEASE_SECONDS = 5.0  # an origin silent for so long gives its decoder back
+VOLUMES = 1_024  # people whose volume was changed by hand
+CAPTURE_BLOCKS = 50  # blocks of 10 ms that wait for the event loop: half a second
+JITTER_PACKETS = 256  # packets waiting per origin; the longest delay in packets of 2.5 ms
+JITTER_WINDOW = 500  # arrivals judged for the delay: 10 s of packets
+JITTER_DELAY = (0.020, 0.400)  # seconds; shortest and longest aim of the jitter buffer
+JITTER_SPAN = 0.500  # seconds of sound waiting; beyond that the oldest goes, to be live again
+
+# nostr: relays and the pool
+RELAYS = 32  # relays of one pool
+RELAY_URL_CHARS = 255  # a relay's address; NIP-19 cannot carry a longer one
+RELAY_TEXT_CHARS = 200  # a NOTICE or reason that is shown; the rest is cut off
+RELAY_FRAME_BYTES = 1024 * 1024  # beyond it the connection ends; above EVENT_BYTES so that one
+# oversized event that a relay has stored is dropped, and does not cost us the relay
+RELAY_READ_BYTES = 32 * 1024  # socket buffer: frames parsed at one go, well under a millisecond
+RELAY_WRITE_BYTES = 16 * 1024 * 1024  # unsent bytes beyond which a relay counts as stuck
+RELAY_BAD_FRAMES = 1_000  # undecodable or forged, of one connection; then the relay is left alone
+RELAY_NOTICES = 16  # of one connection that are surfaced; the others are only counted
+RELAY_OPEN_SECONDS = 10.0  # name, TCP, TLS and WebSocket handshake together
+RELAY_PING_SECONDS = 10.0  # between pings, and until a ping without a pong ends the connection
+RELAY_CLOSE_SECONDS = 1.0  # closing handshake; quitting must not hang on a dead relay
+RETRY_FIRST_SECONDS = 1.0  # first pause before connecting again; it doubles, with jitter
+RETRY_LONGEST_SECONDS = 60.0  # longest pause between attempts
+RETRY_STABLE_SECONDS = 30.0  # a connection that lasted this long starts again with the first pause
+RESUBSCRIBE_OVERLAP = 900  # seconds asked for again after a gap: clocks of authors differ
+SUBSCRIPTIONS = 64  # open at once; many relays accept only 20
+REQ_BYTES = 64 * 1024  # one REQ; the max_message_length of common relays
+PENDING_PUBLISHES = 1_024  # events per relay that wait for their OK
+PENDING_PUBLISH_BYTES = 4 * 1024 * 1024  # the same in bytes
+SEEN_EVENTS = 8_192  # verified ids remembered, about 4 MB; covers the answers of slower relays
+FETCHED_EVENTS = 10_000  # of one fetch; a relay that sends more is cut off
+FETCH_GRACE_SECONDS = 1.0  # how long a complete fetch waits for relays that are still connecting
+
+# WebRTC
+SDP_BYTES = 64 * 1024  # a session description; ours has 6 kB, a browser's 8
+SDP_AUDIO_LINES = 16  # audio lines of one connection; ours offers four
+SDP_LINES = 24  # media lines of any kind; each one costs a transceiver
+CANDIDATE_CHARS = 512  # one ICE candidate
+REMOTE_CANDIDATES = 64  # ICE candidates taken of one peer; each one is checked from every address
+MEDIA_IDS = 16  # streams learnt by their RTP media id on one connection
+OPUS_BYTES = 1_275  # one Opus frame (RFC 6716); also what fits beside the headers into a datagram
+DATAGRAM_BYTES = 1_500  # one datagram; libsrtp's buffer in aiortc ends there
+WAITING_DATAGRAMS = 512  # of one connection while the loop is busy: 2 s of four speakers
+RETRANSMISSION_RING = 64  # packets of one output kept for NACK: 1.3 s; a power of two
+RETRANSMISSIONS = 3  # of one packet, whoever asks how often
+MISSING_PACKETS = 32  # lost packets of one stream that are asked for at a time
+SEQUENCE_JUMP = 256  # packets (5 s); a longer jump is another stream, not a loss
+CHANNEL_BYTES = 4 * 1024  # one message on the data channel
+CHANNEL_BUFFER_BYTES = 64 * 1024  # unsent messages of one data channel
+CHANNELS = 8  # data channels that the other side may open; we use one
+SLOTS = 16  # origins in one announcement of slots
+CONNECT_SECONDS = 15.0  # from both descriptions to a connection; DTLS over a bad path takes some
+ICE_SERVER_SECONDS = 10.0  # for an answer of a STUN or TURN server
+CLOSE_SECONDS = 3.0  # for a connection to end; a dead TURN server would hold it for half a minute
+DROP_REASONS = 100  # different reasons counted for what was dropped
+RELAY_SECONDS = 10.0  # until a headless process gives up on reaching any relay
