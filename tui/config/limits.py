@@ -121,3 +121,4 @@ ICE_SERVER_SECONDS = 10.0  # for an answer of a STUN or TURN server
 CLOSE_SECONDS = 3.0  # for a connection to end; a dead TURN server would hold it for half a minute
 DROP_REASONS = 100  # different reasons counted for what was dropped
 RELAY_SECONDS = 10.0  # until a headless process gives up on reaching any relay
+ANSWER_SECONDS = 5.0  # until a running controller shows its view to a command

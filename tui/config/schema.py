@@ -1,0 +1,148 @@
+"""The settings: one schema for the file, the environment, the command line and its help.
+
+What stands first wins: a flag, a variable `SPACES_<FIELD>`, the profile's file, the default.
+A secret key is no setting: it has a file of its own or `SPACES_SECRET_KEY`.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tui.config import limits
+
+DEFAULT_RELAYS = ("wss://relay.damus.io", "wss://nos.lol", "wss://relay.primal.net")
+
+_Text = Annotated[str, msgspec.Meta(max_length=limits.SETTING_CHARS)]
+
+
+class InvalidSetting(ValueError):
+    """A setting that cannot be used; the text names where it stands and which one it is."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a profile may choose; each field carries its bounds and its line of help."""
+
+    relays: Annotated[
+        tuple[_Text, ...],
+        msgspec.Meta(
+            min_length=1,
+            max_length=limits.RELAYS,
+            description="relays to meet on (ws:// or wss:// URLs)",
+        ),
+    ] = DEFAULT_RELAYS
+    name: Annotated[
+        str, msgspec.Meta(max_length=limits.NAME_LENGTH, description="the name that others see")
+    ] = ""
+    microphone: Annotated[
+        _Text,
+        msgspec.Meta(description="default, a device's name, tone:HZ, file:PATH or none"),
+    ] = "default"
+    speaker: Annotated[
+        _Text, msgspec.Meta(description="default, a device's name, file:PATH or null")
+    ] = "default"
+    max_outputs: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=limits.AUDIO_OUTPUTS,
+            description="people to send sound to at most (40 kbit/s each)",
+        ),
+    ] = 8
+    ice_servers: Annotated[
+        tuple[_Text, ...],
+        msgspec.Meta(
+            max_length=limits.ICE_SERVERS,
+            description="STUN and TURN servers (stun:HOST:PORT)",
+        ),
+    ] = ()
+    key_file: Annotated[
+        _Text,
+        msgspec.Meta(description="file with the secret key (mode 0600, nsec or hex)"),
+    ] = ""
+    theme: Annotated[_Text, msgspec.Meta(description="name of a theme")] = ""
+
+
+def describe(field: str) -> str:
+    """The line of help of a setting."""
+    hint = get_type_hints(Settings, include_extras=True)[field]
+    metas = [meta for meta in get_args(hint) if isinstance(meta, msgspec.Meta)]
+    return next(meta.description for meta in metas if meta.description)
+
+
+def load_settings(
+    path: Path, environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> Settings:
+    """Settings from the file at `path` (it may be missing), the environment and flags.
+
+    Raises `InvalidSetting` with one line that names the file, variable or flag and the field.
+    """
+    chosen = _from_file(path)
+    chosen |= _from_environ(environ or {})
+    chosen |= _from_flags(flags or {})
+    return msgspec.convert(chosen, Settings)
+
+
+def check_relay_url(url: str) -> str:
+    """`url` if it can be a relay's, else `InvalidSetting`."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("ws", "wss") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or not url.isprintable() or " " in url or len(url) > limits.SETTING_CHARS:
+        raise InvalidSetting(f"{url[:80]!r} is no relay: it wants ws://HOST[:PORT] or wss://HOST")
+    return url
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limits.SETTINGS_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InvalidSetting(f"{path}: {error.strerror}") from None
+    if len(data) > limits.SETTINGS_BYTES:
+        raise InvalidSetting(f"{path}: more than {limits.SETTINGS_BYTES} bytes")
+    try:
+        table = msgspec.toml.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"{path}: {error}") from None
+    return _check(table, str(path), strict=True)
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for field in Settings.__struct_fields__:
+        variable = f"SPACES_{field.upper()}"
+        if text := environ.get(variable, ""):
+            many = isinstance(getattr(Settings(), field), tuple)
+            value = tuple(text.replace(",", " ").split()) if many else text
+            chosen |= _check({field: value}, variable)
+    return chosen
+
+
+def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for field, value in flags.items():
+        chosen |= _check({field: value}, "command line")
+    return chosen
+
+
+def _check(table: dict[str, Any], source: str, strict: bool = False) -> dict[str, Any]:
+    """The fields of `table` in their types; unless `strict`, text is read as a number."""
+    try:
+        found = msgspec.convert(table, Settings, strict=strict)
+        for url in found.relays:
+            check_relay_url(url)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$.")
+        field = re.split(r"[`\[]", place)[0]
+        raise InvalidSetting(f"{source}: {field}{': ' * bool(field)}{reason}") from None
+    except InvalidSetting as error:
+        raise InvalidSetting(f"{source}: relays: {error}") from None
+    return {field: getattr(found, field) for field in table}
