@@ -122,3 +122,25 @@ CLOSE_SECONDS = 3.0  # for a connection to end; a dead TURN server would hold it
 DROP_REASONS = 100  # different reasons counted for what was dropped
 RELAY_SECONDS = 10.0  # until a headless process gives up on reaching any relay
 ANSWER_SECONDS = 5.0  # until a running controller shows its view to a command
+
+# relay
+RELAY_CONNECTIONS = 1_000  # sockets of one relay; a process may often open 1,024 files
+RELAY_MESSAGE_BYTES = 128 * 1024  # one message from a client, the event inside included
+RELAY_SUBSCRIPTIONS = 32  # of one connection; ours uses fewer than ten
+RELAY_FILTER_VALUES = 10_000  # values in all filters of one connection, some 1 MB in the index
+RELAY_LIMIT = 5_000  # stored events sent for one filter; further ones by `until`
+RELAY_SUBID_CHARS = 64  # a subscription id (NIP-01)
+RELAY_CONTENT_CHARS = 64 * 1024  # content of one event; a large SDP has 10 kB
+RELAY_FUTURE_SECONDS = 900  # an event may be dated ahead by a clock that runs wrong, not more
+RELAY_MESSAGES_PER_SECOND = 500.0  # events, queries and counts of one connection, sustained
+RELAY_MESSAGE_BURST = 5_000  # the same at once: somebody moving a whole history here
+RELAY_SEND_BUFFER_BYTES = 1024 * 1024  # waiting for one reader; who is further behind is dropped
+RELAY_READ_BYTES = 256 * 1024  # stored events in memory at once for one connection
+RELAY_WRITE_BATCH = 256  # events committed together; more would delay the queries behind them
+RELAY_QUERY_SECONDS = 0.5  # processor time of one query; an indexed one takes a hundredth
+RELAY_STORE_BYTES = 1024**3  # the database; a million events of a space
+RELAY_OPEN_SECONDS = 5.0  # for the opening handshake
+RELAY_PING_SECONDS = 20.0  # between pings, and for their answer
+RELAY_CLOSE_SECONDS = 1.0  # for the closing handshake
+RELAY_SWEEP_SECONDS = 1.0  # between looks for readers that lag without being written to
+RELAY_PURGE_SECONDS = 60.0  # between removals of expired events; they are never served meanwhile

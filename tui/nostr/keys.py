@@ -63,9 +63,9 @@ class SecretKey:
             except InvalidKey:  # one draw in 2^128 is not below the group order
                 continue
 
-    def sign(self, digest: bytes) -> bytes:
-        """The BIP-340 signature (64 bytes) of 32 bytes, with fresh auxiliary randomness."""
-        return self._key.sign_schnorr(digest)
+    def sign(self, digest: bytes, aux: bytes = b"") -> bytes:
+        """The BIP-340 signature (64 bytes) of 32 bytes; without `aux` (32 bytes) it is random."""
+        return self._key.sign_schnorr(digest, aux)
 
     def conversation_key(self, pubkey: str) -> bytes:
         """The NIP-44 key shared with a public key (hex); raises nip44.InvalidPayload."""
@@ -90,7 +90,7 @@ def read_key_file(path: Path) -> SecretKey:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise KeyFileError(f"cannot read the key file {path}: {reason}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         info = os.fstat(descriptor)  # of the open file: nobody can exchange it in between
         if not stat.S_ISREG(info.st_mode):
             raise KeyFileError(f"the key file {path} is not a regular file")
@@ -98,7 +98,11 @@ def read_key_file(path: Path) -> SecretKey:
             raise KeyFileError(f"others can read the key file {path}; run: chmod 600 {path}")
         if info.st_size > limits.KEY_FILE_BYTES:
             raise KeyFileError(f"the key file {path} is too large to hold a key")
-        data = file.read(limits.KEY_FILE_BYTES)
+        data = os.read(descriptor, limits.KEY_FILE_BYTES)
+    except OSError as error:
+        raise KeyFileError(f"cannot read the key file {path}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     try:
         return SecretKey.parse(data.decode("ascii"))
     except UnicodeError:

@@ -1,0 +1,186 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from tui.nostr.event import Draft, Event
+from tui.nostr.filter import check_filter
+from tui.nostr.keys import LocalSigner, SecretKey
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+class Sign(Protocol):
+    async def __call__(
+        self, content: str = ..., kind: int = ..., tags: Any = ..., created_at: int | None = ...
+    ) -> Event: ...
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait for a condition, five seconds at most."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - any state may be waited for
+                await asyncio.sleep(0.002)
+
+    return wait
+
+
+@pytest.fixture
+def signer() -> LocalSigner:
+    return LocalSigner(SecretKey(bytes(31) + b"\x07"))
+
+
+@pytest.fixture
+def sign(signer: LocalSigner) -> Sign:
+    async def make(
+        content: str = "hello", kind: int = 1, tags: Any = (), created_at: int | None = None
+    ) -> Event:
+        at = int(time.time()) if created_at is None else created_at
+        return await signer.sign(Draft(kind, content, tags, at))
+
+    return make
+
+
+class ScriptedRelay:
+    """A small real relay on loopback that can be told to misbehave."""
+
+    def __init__(self) -> None:
+        self.stored: list[Event] = []
+        self.received: list[Any] = []  # decoded messages of clients
+        self.connections: set[ServerConnection] = set()
+        self.accepted = 0  # connections so far
+        self.port = 0
+        self.answers_req = True
+        self.answer_publish: Callable[[Event], list[Any] | None] = lambda event: [
+            "OK",
+            event.id,
+            True,
+            "",
+        ]
+        self.on_connect: Callable[[ServerConnection], Awaitable[None]] | None = None
+        self._subscriptions: dict[tuple[ServerConnection, str], list[Any]] = {}
+        self._server: Server | None = None
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._server = await serve(
+            self._serve,
+            "127.0.0.1",
+            self.port,
+            compression=None,
+            close_timeout=0.2,
+            ping_interval=None,
+        )
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+
+    async def die(self) -> None:
+        """All connections and the listening socket are gone at once, without a goodbye."""
+        assert self._server is not None
+        for connection in list(self.connections):
+            connection.transport.abort()
+        self._server.close(close_connections=True)
+        await self._server.wait_closed()
+        self._server = None
+
+    def freeze(self) -> None:
+        """Half-open: connected, but nothing is read or answered any more."""
+        for connection in self.connections:
+            connection.transport.pause_reading()
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self.die()
+
+    async def say(self, message: Any) -> None:
+        """Send a message (encoded), or raw text or bytes, to every client."""
+        data = message if isinstance(message, str | bytes) else encode(message)
+        for connection in list(self.connections):
+            await connection.send(data)
+
+    async def store(self, event: Event) -> None:
+        """Store an event and pass it on to open subscriptions, as relays do."""
+        self.stored.append(event)
+        for (connection, id_), filters in list(self._subscriptions.items()):
+            if any(check_filter(filter_).matches(event) for filter_ in filters):
+                await connection.send(encode(["EVENT", id_, event]))
+
+    def requests(self) -> list[list[Any]]:
+        return [message for message in self.received if message[0] == "REQ"]
+
+    def published(self) -> list[str]:
+        return [message[1]["id"] for message in self.received if message[0] == "EVENT"]
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        self.connections.add(connection)
+        self.accepted += 1
+        try:
+            if self.on_connect:
+                await self.on_connect(connection)
+            async for data in connection:
+                await self._handle(connection, msgspec.json.decode(data))
+        except ConnectionClosed:
+            pass
+        finally:
+            self.connections.discard(connection)
+            for key in [key for key in self._subscriptions if key[0] is connection]:
+                del self._subscriptions[key]
+
+    async def _handle(self, connection: ServerConnection, message: Any) -> None:
+        self.received.append(message)
+        match message:
+            case ["REQ", id_, *filters] if self.answers_req:
+                self._subscriptions[connection, id_] = filters
+                found: dict[str, Event] = {}
+                for obj in filters:
+                    filter_ = check_filter(obj)
+                    newest = sorted(
+                        filter(filter_.matches, self.stored),
+                        key=lambda event: event.created_at,
+                        reverse=True,
+                    )
+                    found |= {event.id: event for event in newest[: filter_.limit]}
+                for event in found.values():
+                    await connection.send(encode(["EVENT", id_, event]))
+                await connection.send(encode(["EOSE", id_]))
+            case ["CLOSE", id_]:
+                self._subscriptions.pop((connection, id_), None)
+            case ["EVENT", obj]:
+                event = msgspec.convert(obj, Event)
+                if (answer := self.answer_publish(event)) is not None:
+                    await self.store(event)
+                    await connection.send(encode(answer))
+
+
+def encode(message: Any) -> str:
+    return msgspec.json.encode(message).decode()
+
+
+@pytest.fixture
+async def start_relay() -> AsyncIterator[Callable[[], Awaitable[ScriptedRelay]]]:
+    relays: list[ScriptedRelay] = []
+
+    async def start() -> ScriptedRelay:
+        relay = ScriptedRelay()
+        relays.append(relay)
+        await relay.start()
+        return relay
+
+    yield start
+    for relay in relays:
+        await relay.stop()
+
+
+@pytest.fixture
+async def relay(start_relay: Callable[[], Awaitable[ScriptedRelay]]) -> ScriptedRelay:
+    return await start_relay()

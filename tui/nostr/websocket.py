@@ -1,0 +1,122 @@
+"""The WebSocket to one relay: opened and closed in bounded time, written to without waiting.
+
+No compression (a few bytes could grow without bound), no redirects (a relay must not send us to
+another host, or into our own network), no proxy for relays on this machine.
+"""
+
+import asyncio
+import contextlib
+import functools
+import socket
+import ssl
+from typing import cast
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import broadcast
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from tui.config import limits
+from tui.nostr.text import clean_text
+from tui.nostr.url import is_loopback
+
+
+class RelaySocket(ClientConnection):
+    """A client connection that reads in small portions and that nobody has to wait for."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound what one read brings: all frames of a read are parsed at one go."""
+        super().connection_made(transport)
+        if sock := transport.get_extra_info("socket"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.RELAY_READ_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass frames on; pings are answered here, and a peer may send them without reading."""
+        super().data_received(data)
+        self._abort_if_stuck()
+
+    def post(self, message: str) -> None:
+        """Send without waiting; aborts the connection if too much is unsent already."""
+        broadcast((self,), message)  # the way of this library to send without waiting
+        self._abort_if_stuck()
+
+    def _abort_if_stuck(self) -> None:
+        if self.transport.get_write_buffer_size() > limits.RELAY_WRITE_BYTES:
+            self.transport.abort()
+
+
+class _Connect(connect):
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+async def open_socket(
+    url: str, *, open_timeout: float, ping: float, close_timeout: float
+) -> RelaySocket:
+    """Connect to a relay, times in seconds; raises what `failure` puts into words."""
+    # Reading the certificates takes tens of milliseconds: once, and not in the event loop.
+    context = await asyncio.to_thread(_tls) if url.startswith("wss:") else None
+    websocket = await _Connect(
+        url,
+        compression=None,
+        proxy=None if is_loopback(url) else True,
+        open_timeout=open_timeout,
+        ping_interval=ping,
+        ping_timeout=ping,
+        close_timeout=0.8 * close_timeout,
+        max_size=limits.RELAY_FRAME_BYTES,
+        # Never pause writers: a peer that stops reading would hold up pings and their time limit.
+        write_limit=2 * limits.RELAY_WRITE_BYTES,
+        create_connection=RelaySocket,
+        ssl=context,
+        happy_eyeballs_delay=0.25,
+    )
+    return cast("RelaySocket", websocket)
+
+
+async def close_socket(websocket: RelaySocket, timeout: float) -> None:
+    """Close within `timeout` seconds, whatever the other side does."""
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await websocket.close()
+    finally:
+        websocket.transport.abort()
+
+
+def failure(error: Exception) -> str:
+    """Why there is no connection (any longer), for people."""
+    match error:
+        case ConnectionClosed():
+            return _closed(error)
+        case InvalidStatus():
+            return f"answered HTTP {error.response.status_code} instead of a WebSocket"
+        case InvalidHandshake():
+            return "is not a WebSocket server"
+        case TimeoutError():
+            return "does not answer"
+        case ConnectionRefusedError():
+            return "connection refused"
+        case socket.gaierror():
+            return "host not found"
+        case ssl.SSLCertVerificationError():
+            return f"certificate is not valid: {error.verify_message}"
+        case OSError() if error.strerror:
+            return clean_text(error.strerror, limits.RELAY_TEXT_CHARS)
+        case _:
+            return "cannot connect"
+
+
+def _closed(error: ConnectionClosed) -> str:
+    if error.rcvd is not None:
+        text = clean_text(error.rcvd.reason, limits.RELAY_TEXT_CHARS)
+        return f"closed by the relay ({error.rcvd.code}{': ' if text else ''}{text})"
+    if error.sent is not None and error.sent.code == 1009:
+        return "sent a message that is too large"
+    if error.sent is not None and error.sent.code == 1011:
+        return "no longer answers"
+    return "connection lost"
