@@ -5,10 +5,9 @@ A secret key is no setting: it has a file of its own or `SPACES_SECRET_KEY`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -74,28 +73,20 @@ def describe(field: str) -> str:
 
 
 def load_settings(
-    path: Path, environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+    path: Path,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    relay_url: Callable[[str], str],
 ) -> Settings:
     """Settings from the file at `path` (it may be missing), the environment and flags.
 
-    Raises `InvalidSetting` with one line that names the file, variable or flag and the field.
+    `relay_url` gives the normal form of a relay's address or raises `ValueError`. Raises
+    `InvalidSetting` with one line that names the file, variable or flag and the field.
     """
-    chosen = _from_file(path)
-    chosen |= _from_environ(environ or {})
-    chosen |= _from_flags(flags or {})
-    return msgspec.convert(chosen, Settings)
-
-
-def check_relay_url(url: str) -> str:
-    """`url` if it can be a relay's, else `InvalidSetting`."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("ws", "wss") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        usable = False
-    if not usable or not url.isprintable() or " " in url or len(url) > limits.SETTING_CHARS:
-        raise InvalidSetting(f"{url[:80]!r} is no relay: it wants ws://HOST[:PORT] or wss://HOST")
-    return url
+    found = _check(_from_file(path), str(path), relay_url, strict=True)
+    for source, more in (*_from_environ(environ), ("command line", flags)):
+        found |= _check(more, source, relay_url)
+    return msgspec.convert(found, Settings)
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -109,40 +100,40 @@ def _from_file(path: Path) -> dict[str, Any]:
     if len(data) > limits.SETTINGS_BYTES:
         raise InvalidSetting(f"{path}: more than {limits.SETTINGS_BYTES} bytes")
     try:
-        table = msgspec.toml.decode(data, type=dict[str, Any])
+        return msgspec.toml.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidSetting(f"{path}: {error}") from None
-    return _check(table, str(path), strict=True)
 
 
-def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    for field in Settings.__struct_fields__:
+def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, object]]]:
+    for field, default in msgspec.structs.asdict(Settings()).items():
         variable = f"SPACES_{field.upper()}"
         if text := environ.get(variable, ""):
-            many = isinstance(getattr(Settings(), field), tuple)
-            value = tuple(text.replace(",", " ").split()) if many else text
-            chosen |= _check({field: value}, variable)
-    return chosen
+            many = isinstance(default, tuple)
+            yield variable, {field: text.replace(",", " ").split() if many else text}
 
 
-def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    for field, value in flags.items():
-        chosen |= _check({field: value}, "command line")
-    return chosen
-
-
-def _check(table: dict[str, Any], source: str, strict: bool = False) -> dict[str, Any]:
+def _check(
+    table: Mapping[str, object],
+    source: str,
+    relay_url: Callable[[str], str],
+    *,
+    strict: bool = False,
+) -> dict[str, object]:
     """The fields of `table` in their types; unless `strict`, text is read as a number."""
     try:
-        found = msgspec.convert(table, Settings, strict=strict)
-        for url in found.relays:
-            check_relay_url(url)
+        settings = msgspec.convert(table, Settings, strict=strict)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$.")
         field = re.split(r"[`\[]", place)[0]
         raise InvalidSetting(f"{source}: {field}{': ' * bool(field)}{reason}") from None
-    except InvalidSetting as error:
-        raise InvalidSetting(f"{source}: relays: {error}") from None
-    return {field: getattr(found, field) for field in table}
+    found = {field: getattr(settings, field) for field in table}
+    if "relays" in found:
+        relays: dict[str, None] = {}  # in their order, each once
+        for url in settings.relays:
+            try:
+                relays[relay_url(url)] = None
+            except ValueError as error:
+                raise InvalidSetting(f"{source}: relays: {url[:80]!r}: {error}") from None
+        found["relays"] = tuple(relays)
+    return found
