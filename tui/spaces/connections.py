@@ -1,0 +1,335 @@
+"""Our WebRTC connections in one space: accepted or refused, replaced and ended over relays.
+
+A new connection to the same peer replaces the old one only once it is up. When two speakers ask
+each other at once, the asker with the lower pubkey goes on and the other's request is dropped.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from tui.audio.packet import OpusPacket
+from tui.config import limits
+from tui.nostr.nip44 import InvalidPayload
+from tui.rtc.forwarding import Forwarder, LinkKind
+from tui.rtc.peer import Candidate, Peer, PeerSettings
+from tui.spaces.attempts import CONFIRM_SECONDS, Attempt, Refused
+from tui.spaces.codec import UnreadableSdp
+from tui.spaces.events import (
+    CandidateFound,
+    ConnectionConfirmed,
+    ConnectionDropped,
+    ConnectionReserved,
+    ConnectionType,
+    Metrics,
+    SdpAnswered,
+    SdpOffered,
+    SpaceEvent,
+)
+from tui.spaces.state import SpaceState
+from tui.spaces.wire import Wire
+
+log = logging.getLogger(__name__)
+
+OVERLAP_SECONDS = 1.0  # a replaced connection stays up until the other side has the new one too
+
+
+class Link(msgspec.Struct):
+    """A connection that is up."""
+
+    peer: Peer
+    kind: LinkKind
+
+
+class Connections:
+    """All connections of one session; every task of it runs in `tasks`.
+
+    `changed(pubkey, state)` hears of `connecting`, `connected`, `failed`, `closed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: SpaceState,
+        forwarder: Forwarder,
+        wire: Wire,
+        metrics: Metrics,
+        settings: PeerSettings,
+        tasks: asyncio.TaskGroup,
+        changed: Callable[[str, str], None],
+        now: Callable[[], float],
+        nonce: Callable[[], str],
+    ) -> None:
+        self._me = wire.me
+        self._state = state
+        self._forwarder = forwarder
+        self._wire = wire
+        self._metrics = metrics
+        self._settings = settings
+        self._tasks = tasks
+        self._changed = changed
+        self._now = now
+        self._nonce = nonce
+        self.links: dict[str, Link] = {}
+        self.refusals: OrderedDict[str, str] = OrderedDict()
+        self._asking: dict[str, Attempt] = {}
+        self._serving: dict[str, Attempt] = {}
+        self._early: OrderedDict[str, ConnectionReserved] = OrderedDict()
+        self._peers: set[Peer] = set()
+        self._closing = False
+
+    def status(self, other: str) -> Literal["", "connecting", "connected"]:
+        """`connected`, `connecting` or nothing."""
+        if other in self.links:
+            return "connected"
+        return "connecting" if other in self._asking or other in self._serving else ""
+
+    @property
+    def parent(self) -> str:
+        """Who sends us the sound while we listen; empty when nobody does."""
+        return next((pk for pk, link in self.links.items() if link.kind is LinkKind.PROVIDER), "")
+
+    def asks(self, other: str = "", connection: ConnectionType | None = None) -> bool:
+        """Whether we are asking `other`, or anybody for a connection of this type."""
+        if other:
+            return other in self._asking
+        return any(attempt.type == connection for attempt in self._asking.values())
+
+    def ask(self, other: str, connection: ConnectionType) -> None:
+        """Begin to make a connection."""
+        if not self._closing and other not in self._asking:
+            self._begin(self._asking, other, connection)
+
+    def drop(self, other: str, reason: str) -> None:
+        """End a connection and say so."""
+        self._say_drop(other, reason)
+        self._forget(other, "closed")
+
+    def gone(self, other: str) -> None:
+        """Somebody left the space: nothing of theirs stays."""
+        for attempts in (self._asking, self._serving):
+            if attempt := attempts.get(other):
+                attempt.refuse("left")
+        self._forget(other, "closed")
+
+    async def close(self) -> None:
+        """End everything; nothing new is begun after that."""
+        self._closing = True
+        for other in list(self.links):
+            self._forwarder.remove_link(other)
+        self.links.clear()
+        for attempt in (*self._asking.values(), *self._serving.values()):
+            attempt.refuse("leaving")
+        await asyncio.gather(*(self._close_peer(peer) for peer in list(self._peers)))
+
+    # -- what the others say
+
+    def handle(self, event: SpaceEvent) -> None:
+        """Take in a signalling event that is for us."""
+        if self._closing:
+            return
+        other = event.signer
+        match event:
+            case ConnectionReserved():
+                self._reserved(event)
+            case ConnectionConfirmed():
+                if attempt := self._asking.get(other):
+                    attempt.confirm()
+            case SdpOffered():
+                if attempt := self._serving.get(other):
+                    self._read(attempt, event.content, attempt.describe)
+            case SdpAnswered():
+                if attempt := self._asking.get(other):
+                    self._read(attempt, event.content, attempt.describe)
+            case CandidateFound():
+                if attempt := self._asking.get(other) or self._serving.get(other):
+                    self._read(attempt, event.content, attempt.add_candidates)
+            case ConnectionDropped():
+                self._dropped(event)
+
+    def retry_early(self) -> None:
+        """Look again at requests that came before their asker's JOIN or promotion."""
+        for other, early in list(self._early.items()):
+            late = self._now() - early.at > CONFIRM_SECONDS
+            if late or self._judge(early) is None:
+                del self._early[other]
+                self._reserved(early, last=True)
+
+    def _reserved(self, event: ConnectionReserved, *, last: bool = False) -> None:
+        other = event.signer
+        mine = self._asking.get(other)
+        if mine and mine.type == event.type == "mutual":
+            if self._me < other:
+                return
+            mine.refuse("the other side asks")
+        reason = self._judge(event)
+        if reason is None:
+            self._begin(self._serving, other, event.type)
+        elif last or reason == "no output free":
+            self._say_drop(other, reason)
+        else:
+            self._early[other] = event
+            while len(self._early) > limits.EARLY_REQUESTS:
+                self._early.popitem(last=False)
+
+    def _judge(self, event: ConnectionReserved) -> str | None:
+        """Why we refuse what is asked, or `None` to accept."""
+        other = event.signer
+        if not self._state.is_present(other, self._now()):
+            return "not in the space"
+        we_speak = self._state.role_of(self._me).speaks
+        if event.type != "consumer":
+            both = self._state.role_of(other).speaks and (we_speak or event.type == "provider")
+            return None if both else "not on stage"
+        if not we_speak:
+            return "not on stage"
+        served = {pk for pk, link in self.links.items() if link.kind is LinkKind.CONSUMER}
+        served |= {pk for pk, a in self._serving.items() if a.type == "consumer"}
+        full = len(served - {other}) >= self._metrics.max_audio_outputs
+        return "no output free" if full else None
+
+    def _dropped(self, event: ConnectionDropped) -> None:
+        other = event.signer
+        self._early.pop(other, None)
+        if attempt := self._asking.get(other) or self._serving.get(other):
+            attempt.refuse(event.reason or "refused")
+        else:
+            self._forget(other, "closed")
+
+    def _read(self, attempt: Attempt, content: str, take: Callable[[str], None]) -> None:
+        self._tasks.create_task(self._unseal(attempt, content, take))
+
+    async def _unseal(self, attempt: Attempt, content: str, take: Callable[[str], None]) -> None:
+        try:
+            take(await self._wire.unseal(attempt.other, content))
+        except (InvalidPayload, UnreadableSdp) as error:
+            attempt.refuse(f"unreadable: {error}")
+
+    # -- making one
+
+    def _begin(self, attempts: dict[str, Attempt], other: str, connection: ConnectionType) -> None:
+        if before := attempts.get(other):
+            before.refuse("asked again")
+        asking = attempts is self._asking
+        attempt = Attempt(
+            other, connection, asking=asking, wire=self._wire, new_peer=self._new_peer
+        )
+        attempts[other] = attempt
+        self._tasks.create_task(self._make(attempt, attempts))
+
+    async def _make(self, attempt: Attempt, attempts: dict[str, Attempt]) -> None:
+        other = attempt.other
+        self._changed(other, "connecting")
+        try:
+            peer = await attempt.run(self._metrics)
+        except Exception as error:  # a third party's parser met a stranger's SDP
+            self._failed(attempt, attempts, error)
+        else:
+            self._adopt(attempt, peer)
+        finally:
+            if attempts.get(other) is attempt:
+                del attempts[other]
+        self._changed(other, self.status(other) or "failed")
+
+    def _failed(self, attempt: Attempt, attempts: dict[str, Attempt], error: Exception) -> None:
+        other = attempt.other
+        if attempt.peer is not None:
+            self._tasks.create_task(self._close_peer(attempt.peer))
+        if attempts.get(other) is not attempt:
+            return  # overtaken by another attempt with the same peer
+        if not isinstance(error, Refused):
+            log.warning("no connection to %s: %r", other, error)
+            self._say_drop(other, "no answer")
+        if attempt.asking:
+            self._refuse(other, str(error) or "no answer")
+
+    def _new_peer(self, attempt: Attempt) -> Peer:
+        other = attempt.other
+
+        def current() -> bool:
+            link = self.links.get(other)
+            return link is not None and link.peer is peer
+
+        def on_packet(slot: int, packet: OpusPacket) -> None:
+            if current():
+                self._forwarder.handle_packet(other, slot, packet)
+
+        def on_message(message: dict[str, object]) -> None:
+            if current():
+                self._forwarder.handle_message(other, message)
+
+        def on_state(state: str) -> None:
+            if state == "connected":
+                attempt.connected()
+            elif state in {"failed", "closed"}:
+                attempt.refuse(state)
+                if current():
+                    self._lost(other)
+
+        def on_candidate(candidate: Candidate | None) -> None:
+            self._tasks.create_task(attempt.send_candidate(candidate))
+
+        peer = Peer(
+            self._settings,
+            on_packet=on_packet,
+            on_message=on_message,
+            on_state=on_state,
+            on_candidate=on_candidate,
+        )
+        self._peers.add(peer)
+        return peer
+
+    def _adopt(self, attempt: Attempt, peer: Peer) -> None:
+        other = attempt.other
+        kind = self._link_kind(attempt)
+        before = self.links.pop(other, None)
+        if before is not None:
+            self._forwarder.remove_link(other)
+            self._tasks.create_task(self._close_peer(before.peer, OVERLAP_SECONDS))
+        if kind is LinkKind.PROVIDER:
+            for old in [pk for pk, link in self.links.items() if link.kind is LinkKind.PROVIDER]:
+                self.drop(old, "moved")
+        self.links[other] = Link(peer, kind)
+        self._forwarder.add_link(other, peer, kind)
+
+    def _link_kind(self, attempt: Attempt) -> LinkKind:
+        if attempt.type == "consumer":
+            return LinkKind.PROVIDER if attempt.asking else LinkKind.CONSUMER
+        if attempt.type == "provider" and not self._state.role_of(self._me).speaks:
+            return LinkKind.PROVIDER
+        return LinkKind.MUTUAL
+
+    # -- ending one
+
+    def _lost(self, other: str) -> None:
+        # While another connection to the same peer is being made, a DROP would end that one.
+        if not (other in self._asking or other in self._serving):
+            self._say_drop(other, "lost")
+        if self.links[other].kind is LinkKind.PROVIDER:
+            self._refuse(other, "lost")
+        self._forget(other, "failed")
+
+    def _forget(self, other: str, state: str) -> None:
+        link = self.links.pop(other, None)
+        if link is not None:
+            self._forwarder.remove_link(other)
+            self._tasks.create_task(self._close_peer(link.peer))
+            self._changed(other, state)
+
+    def _refuse(self, other: str, reason: str) -> None:
+        self.refusals.pop(other, None)
+        self.refusals[other] = reason
+        while len(self.refusals) > limits.REFUSALS:
+            self.refusals.popitem(last=False)
+
+    async def _close_peer(self, peer: Peer, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
+        await peer.close()
+        self._peers.discard(peer)
+
+    def _say_drop(self, other: str, reason: str) -> None:
+        self._wire.say(self._wire.writer.drop(self._wire.now(), other, reason, self._nonce()))

@@ -1,0 +1,112 @@
+"""Which connections there should be: a full mesh on the stage, one parent for a listener."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from tui.config import limits
+from tui.rtc.forwarding import LinkKind
+from tui.spaces.connections import Connections
+from tui.spaces.state import SpaceState
+from tui.spaces.tree import choose_parent
+
+REFUSAL_SECONDS = 60.0  # whom we asked in vain is not asked again for so long
+RETRY_SECONDS = 5.0  # the same, when there is nobody else to ask
+MESH_GRACE = 2.0  # the higher pubkey waits so long for the lower one to ask
+DEMOTED_GRACE = 10.0  # a link to somebody off the stage lingers so long, until another is made
+
+
+class Planner:
+    """Asks for what is missing and ends what is not wanted any more.
+
+    `plan` is cheap and may be called after every change. Times are monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        me: str,
+        state: SpaceState,
+        connections: Connections,
+        *,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._me = me
+        self._state = state
+        self._connections = connections
+        self._now = now
+        self._monotonic = monotonic
+        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._missing: dict[str, float] = {}
+        self._unwanted: dict[str, float] = {}
+
+    def plan(self) -> None:
+        """Bring the connections closer to what they should be."""
+        self._remember_refusals()
+        self._connections.retry_early()
+        if self._state.role_of(self._me).speaks:
+            self._plan_mesh()
+        else:
+            self._plan_parent()
+
+    def _remember_refusals(self) -> None:
+        now = self._monotonic()
+        while self._connections.refusals:
+            other, _ = self._connections.refusals.popitem(last=False)
+            self._refused.pop(other, None)
+            self._refused[other] = now
+        while self._refused:
+            other, since = next(iter(self._refused.items()))
+            if now - since < REFUSAL_SECONDS and len(self._refused) <= limits.REFUSALS:
+                break
+            del self._refused[other]
+
+    def _rests(self, other: str) -> bool:
+        """Whether `other` refused so lately that asking again would only annoy."""
+        return self._monotonic() - self._refused.get(other, -REFUSAL_SECONDS) < RETRY_SECONDS
+
+    def _plan_mesh(self) -> None:
+        now, links = self._monotonic(), self._connections.links
+        stage = self._state.speaking - {self._me}
+        for other in stage:
+            link = links.get(other)
+            made = link is not None and link.kind is LinkKind.MUTUAL
+            if made or not self._state.is_present(other, self._now()):
+                self._missing.pop(other, None)
+                continue
+            missing = now - self._missing.setdefault(other, now)
+            ours = self._me < other or missing > MESH_GRACE
+            if ours and not self._rests(other):
+                self._connections.ask(other, "mutual")
+        for other in self._missing.keys() - stage:
+            del self._missing[other]
+        for other, link in list(links.items()):
+            self._keep_or_end(other, wanted=link.kind is LinkKind.CONSUMER or other in stage)
+
+    def _plan_parent(self) -> None:
+        connections = self._connections
+        parent = connections.parent
+        if parent and parent not in self._state.speaking:
+            connections.drop(parent, "not on stage")
+            parent = ""
+        if not parent and not connections.asks(connection="consumer"):
+            found = choose_parent(self._state, self._me, self._now(), self._refused.keys())
+            if found is None:
+                resting = [other for other in self._refused if self._rests(other)]
+                found = choose_parent(self._state, self._me, self._now(), resting)
+            if found is not None:
+                connections.ask(found, "consumer")
+        for other, link in list(connections.links.items()):
+            if link.kind is LinkKind.CONSUMER:
+                connections.drop(other, "not on stage")
+            else:
+                self._keep_or_end(other, wanted=link.kind is LinkKind.PROVIDER)
+
+    def _keep_or_end(self, other: str, *, wanted: bool) -> None:
+        """Whoever left the stage goes on hearing the mesh until another connection is made."""
+        if wanted:
+            self._unwanted.pop(other, None)
+            return
+        now = self._monotonic()
+        if now - self._unwanted.setdefault(other, now) > DEMOTED_GRACE:
+            del self._unwanted[other]
+            self._connections.drop(other, "not on stage")

@@ -1,0 +1,242 @@
+"""The state of one space: a fold over its verified events that does not depend on their order.
+
+Presence and connections are last-writer-wins registers; roles follow from the moderation events in
+the order `(at, id)`, with authority judged at each event's own place. An event that belongs
+before others already folded makes only the moderation events be folded again.
+What depends on the time takes `now`, in unix seconds.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tui.config import limits
+from tui.spaces.events import (
+    ConnectionConfirmed,
+    ConnectionDropped,
+    ConnectionType,
+    PeerDemoted,
+    PeerJoined,
+    PeerLeft,
+    Signal,
+    SpaceCreated,
+    SpaceEnded,
+    SpaceEvent,
+    SpaceRef,
+    SpeakerPromoted,
+    SpeechAsked,
+)
+from tui.spaces.roles import Role, may_demote, may_promote
+
+HAND_LIFETIME = 45
+"""Seconds after which a hand that was not shown again is down."""
+STALE_AFTER = 600
+"""Seconds after which a space whose host was not seen is stale."""
+
+_Moderation = SpeakerPromoted | PeerDemoted
+
+
+class Refusal(NamedTuple):
+    """A moderation event that changes nothing, and why."""
+
+    event: SpaceEvent
+    reason: str
+
+
+class Edge(NamedTuple):
+    """A confirmed connection: `asking` asked `asked` for one of this type."""
+
+    asking: str
+    asked: str
+    type: ConnectionType
+
+
+class SpaceState:
+    """Everything that the events of one space say. `apply` is the only way to change it."""
+
+    def __init__(self, space: SpaceRef) -> None:
+        self.space = space
+        self.created: SpaceCreated | None = None
+        self.ended: SpaceEnded | None = None
+        self._presence: dict[str, tuple[tuple[int, int, str], PeerJoined | PeerLeft]] = {}
+        self._seen: dict[str, PeerJoined] = {}
+        self._edges: dict[frozenset[str], tuple[tuple[int, int, str], Edge | None]] = {}
+        self._moderation: list[tuple[int, str, _Moderation]] = []
+        self._others_acts = 0
+        self._roles: dict[str, Role] = {space.host: Role.HOST}
+        self._refused: dict[str, Refusal] = {}
+        self._hands: dict[str, list[tuple[int, str, bool]]] = {}
+        self._lowered: dict[str, tuple[int, str]] = {}
+
+    def apply(self, event: SpaceEvent) -> None:
+        """Fold one event in; twice the same, or in any order, gives the same state."""
+        if event.space != self.space:
+            return
+        match event:
+            case SpaceCreated():
+                if self.created is None or (event.at, event.id) < (
+                    self.created.at,
+                    self.created.id,
+                ):
+                    self.created = event
+            case SpaceEnded():
+                self._end(event)
+            case PeerJoined() | PeerLeft():
+                self._meet(event)
+            case SpeakerPromoted() | PeerDemoted():
+                self._moderate(event)
+            case SpeechAsked():
+                self._raise_hand(event)
+            case ConnectionConfirmed():
+                self._connect(event, 0, Edge(event.to, event.signer, event.type))
+            case ConnectionDropped():
+                self._connect(event, 1, None)
+
+    # -- reading
+
+    def role_of(self, pubkey: str) -> Role:
+        """The role somebody holds, present or not."""
+        return self._roles.get(pubkey, Role.LISTENER)
+
+    @property
+    def speaking(self) -> frozenset[str]:
+        """Everybody with a speaking role, present or not."""
+        return frozenset(pubkey for pubkey, role in self._roles.items() if role.speaks)
+
+    def peer(self, pubkey: str) -> PeerJoined | None:
+        """The newest JOIN of somebody, also after a LEAVE."""
+        return self._seen.get(pubkey)
+
+    def is_present(self, pubkey: str, now: float) -> bool:
+        """Whether somebody is in the space: joined, not left, and heard of in time."""
+        found = self._presence.get(pubkey)
+        if found is None or self.ended is not None:
+            return False
+        event = found[1]
+        return isinstance(event, PeerJoined) and now < event.until
+
+    def present(self, now: float) -> Iterator[str]:
+        """Everybody in the space."""
+        return (pubkey for pubkey in self._presence if self.is_present(pubkey, now))
+
+    def known(self) -> Iterator[str]:
+        """Everybody who has ever joined or left."""
+        return iter(self._presence)
+
+    def is_stale(self, now: float) -> bool:
+        """Whether the host has been away for too long for the space to be called live."""
+        host = self._seen.get(self.space.host)
+        last = host.at if host is not None else self.created.at if self.created else 0
+        return now - last > STALE_AFTER
+
+    def hand_since(self, pubkey: str, now: float) -> int | None:
+        """When the hand went up that is up now, or `None`.
+
+        A hand stays up while it is shown again within `HAND_LIFETIME`; it comes down by its owner,
+        by a promotion and by a demotion.
+        """
+        raised = self._hands.get(pubkey)
+        if not raised or self.role_of(pubkey).speaks or not self.is_present(pubkey, now):
+            return None
+        lowered = self._lowered.get(pubkey, (0, ""))
+        since: int | None = None
+        last = int(now)
+        for at, event_id, withdrawn in reversed(raised):
+            if withdrawn or (at, event_id) < lowered or last - at > HAND_LIFETIME:
+                break
+            since = last = at
+        return since
+
+    def queue(self, now: float) -> list[tuple[int, str]]:
+        """The raised hands, longest waiting first, as `(since, pubkey)`."""
+        waiting = ((self.hand_since(pubkey, now), pubkey) for pubkey in self._hands)
+        return sorted((since, pubkey) for since, pubkey in waiting if since is not None)
+
+    def edges(self, now: float) -> Iterator[Edge]:
+        """The confirmed connections between people who are present."""
+        for _, edge in self._edges.values():
+            if edge and self.is_present(edge.asking, now) and self.is_present(edge.asked, now):
+                yield edge
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Moderation without authority, in order."""
+        return tuple(sorted(self._refused.values(), key=lambda r: (r.event.at, r.event.id)))
+
+    # -- folding
+
+    def _end(self, event: SpaceEnded) -> None:
+        if event.signer != self.space.host:
+            self._refuse(event, "only the host closes a space")
+        elif self.ended is None or (event.at, event.id) < (self.ended.at, self.ended.id):
+            self.ended = event
+
+    def _meet(self, event: PeerJoined | PeerLeft) -> None:
+        order = (event.at, isinstance(event, PeerLeft), event.id)
+        found = self._presence.get(event.signer)
+        if found is None and len(self._presence) >= limits.PEOPLE:
+            return
+        if found is None or order > found[0]:
+            self._presence[event.signer] = (order, event)
+        if isinstance(event, PeerJoined):
+            seen = self._seen.get(event.signer)
+            if seen is None or (event.at, event.id) > (seen.at, seen.id):
+                self._seen[event.signer] = event
+
+    def _connect(self, event: Signal, rank: int, edge: Edge | None) -> None:
+        pair = frozenset((event.signer, event.to))
+        order = (event.at, rank, event.id)
+        found = self._edges.get(pair)
+        if found is None and len(self._edges) >= 2 * limits.PEOPLE:
+            return
+        if len(pair) == 2 and (found is None or order > found[0]):
+            self._edges[pair] = (order, edge)
+
+    def _raise_hand(self, event: SpeechAsked) -> None:
+        hands = self._hands.get(event.signer)
+        if hands is None:
+            if len(self._hands) >= limits.PEOPLE:
+                return
+            hands = self._hands[event.signer] = []
+        entry = (event.at, event.id, event.withdrawn)
+        if entry not in hands:
+            insort(hands, entry)
+            del hands[: -limits.HAND_EVENTS]
+
+    def _moderate(self, event: _Moderation) -> None:
+        entry = (event.at, event.id, event)
+        place = bisect_right(self._moderation, entry[:2], key=lambda e: e[:2])
+        if place and self._moderation[place - 1][1] == event.id:
+            return
+        if event.signer != self.space.host:
+            # A flood of forged acts must not keep the host's own from being heard.
+            if self._others_acts >= limits.MODERATION_EVENTS:
+                return
+            self._others_acts += 1
+        self._moderation.insert(place, entry)
+        if place == len(self._moderation) - 1:
+            self._judge(event)
+            return
+        self._roles = {self.space.host: Role.HOST}
+        self._lowered.clear()
+        for _, _, each in self._moderation:
+            self._refused.pop(each.id, None)
+            self._judge(each)
+
+    def _judge(self, event: _Moderation) -> None:
+        actor, target = self.role_of(event.signer), self.role_of(event.target)
+        if isinstance(event, SpeakerPromoted):
+            if not may_promote(actor, target):
+                self._refuse(event, "may not promote")
+                return
+            self._roles[event.target] = max(target, Role.SPEAKER)
+        else:
+            if not may_demote(actor, target, oneself=event.signer == event.target):
+                self._refuse(event, "may not demote")
+                return
+            self._roles.pop(event.target, None)
+        self._lowered[event.target] = (event.at, event.id)
+
+    def _refuse(self, event: SpaceEvent, reason: str) -> None:
+        if len(self._refused) < limits.MODERATION_EVENTS:
+            self._refused[event.id] = Refusal(event, reason)
