@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,12 @@ class _Stream:
         self._stream: Any = None
         self._closing = False
 
-    def open(self) -> None:
-        """Start the callbacks; raises AudioUnavailable."""
+    def open(self, *, again: bool) -> None:
+        """Start the callbacks, looking for devices anew if `again`; raises AudioUnavailable."""
         with _portaudio:
             sounddevice = _sounddevice()
             try:
-                if not _open_streams:
+                if again and not _open_streams:
                     # The only way to see devices that came or went; not with streams open.
                     sounddevice._terminate()
                     sounddevice._initialize()
@@ -73,7 +74,8 @@ class _Stream:
                 _open_streams.add(self)
                 stream.start()
             except (sounddevice.PortAudioError, ValueError, OSError) as error:
-                raise AudioUnavailable(_reason(self._kind, self._name, error), _hint()) from error
+                reason = _reason(self._kind, self._name, error)
+                raise AudioUnavailable(reason, _hint(installed=True)) from error
 
     def close(self) -> None:
         """Stop the callbacks; harmless when nothing is open."""
@@ -105,15 +107,17 @@ class _Device:
     async def _keep_open(
         self, callback: Callable[..., None], report: Callable[[AudioUnavailable | None], None]
     ) -> None:
+        await in_thread(_check_installed, "import-sounddevice")
         pause, longest = _RETRY
+        again = False
         while True:
             stream = _Stream(self._kind, self._name, callback)
             try:
-                await in_thread(stream.open, "open-sound-device")
+                await in_thread(partial(stream.open, again=again), "open-sound-device")
                 report(None)
                 pause = _RETRY[0]
                 await self._until_lost()
-                problem = AudioUnavailable(f"the {_WHAT[self._kind]} has stopped", _hint())
+                problem = AudioUnavailable(f"the {_WHAT[self._kind]} has stopped")
             except AudioUnavailable as error:
                 problem = error
             finally:
@@ -121,6 +125,7 @@ class _Device:
                     closing = in_thread(stream.close, "close-sound-device")
                     await asyncio.wait_for(closing, _CLOSING)
             report(problem)
+            again = True
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
 
@@ -136,17 +141,21 @@ class DeviceMicrophone(_Device):
     def __init__(self, name: str | None) -> None:
         super().__init__("Input", name)
         self._blocks: deque[Samples] = deque(maxlen=CAPTURE_BLOCKS)
-        self._heard = 0  # blocks that came from the device
-        self._taken = 0  # blocks that the event loop has accounted for
+        self._last = 0.0  # when the last block came
+        self._heard = 0  # blocks' time since the start, whether they came or not
+        self._taken = 0  # of those, what the event loop has accounted for
 
     async def run(self, listener: Listener) -> None:
         """Listen until cancelled."""
         loop = asyncio.get_running_loop()
 
         def callback(data: Samples, frames: int, times: object, status: object) -> None:
-            self._called = self._monotonic()
-            self._blocks.append(data[:, 0].copy())
+            now = self._called = self._monotonic()
+            if self._last and now - self._last > _LOST:
+                self._heard += int((now - self._last) * RATE / BLOCK)
+            self._last = now
             self._heard += 1
+            self._blocks.append(data[:, 0].copy())
             if self._heard % (FRAME // BLOCK) == 0:
                 with contextlib.suppress(RuntimeError):  # the loop has been closed
                     loop.call_soon_threadsafe(self._drain, listener)
@@ -199,25 +208,33 @@ _PACKAGES = {
 }
 
 
+def _check_installed() -> None:
+    with _portaudio:
+        _sounddevice()
+
+
 def _sounddevice() -> Any:
     try:
         import sounddevice
     except (OSError, ImportError) as error:  # OSError where PortAudio itself is missing
-        raise AudioUnavailable(f"PortAudio is not installed: {error}", _hint()) from error
+        raise AudioUnavailable(f"PortAudio is missing: {error}", _hint(installed=False)) from error
     return sounddevice
 
 
 def _reason(kind: str, name: str | None, error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split())[:200]
     return f"the {_WHAT[kind]} {name or 'default'!r} cannot be opened: {text}"
 
 
-def _hint() -> str:
+def _hint(*, installed: bool) -> str:
     """What the user of this system can do about sound that fails."""
     if sys.platform == "darwin":
         return "allow the microphone for this terminal in the privacy settings"
     names = _distribution()
-    return next((_PACKAGES[name] for name in names if name in _PACKAGES), "install PortAudio")
+    command = next((_PACKAGES[name] for name in names if name in _PACKAGES), "install PortAudio")
+    if not installed:
+        return command
+    return f"is a sound server running? PulseAudio and PipeWire also need: {command}"
 
 
 def _distribution(path: Path = Path("/etc/os-release")) -> list[str]:
