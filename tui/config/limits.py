@@ -119,7 +119,6 @@ CONNECT_SECONDS = 15.0  # from both descriptions to a connection; DTLS over a ba
 ICE_SERVER_SECONDS = 10.0  # for an answer of a STUN or TURN server
 CLOSE_SECONDS = 3.0  # for a connection to end; a dead TURN server would hold it for half a minute
 DROP_REASONS = 100  # different reasons counted for what was dropped
-RELAY_SECONDS = 10.0  # until a headless process gives up on reaching any relay
 ANSWER_SECONDS = 5.0  # until a running controller shows its view to a command
 
 # relay
@@ -145,3 +144,4 @@ RELAY_SWEEP_SECONDS = 1.0  # between looks for readers that lag without being wr
 RELAY_PURGE_SECONDS = 60.0  # between removals of expired events; they are never served meanwhile
 LOG_TEXT = 500  # characters of one line of the log screen
 WAITING_INTENTS = 256  # intents that wait to be carried out
+LIST_SECONDS = 5.0  # until `spaces list` shows what has come

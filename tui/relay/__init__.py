@@ -1,0 +1,1 @@
+"""Embedded Nostr relay: WebSockets in front of SQLite."""

@@ -1,0 +1,31 @@
+"""Which events the relay takes. A kind of event with rules of its own is judged here."""
+
+from typing import Final
+
+from tui.nostr.event import Event, signature_ok
+from tui.relay.limits import RelayLimits
+from tui.relay.store import expiration
+
+_AUTH: Final = 22242  # NIP-42: meant for one relay, never passed on
+
+
+def refusal(event: Event, limits: RelayLimits, now: float) -> str:
+    """Why an event of valid shape and id is refused, with its NIP-01 prefix; "" if it is not."""
+    if len(event.tags) > limits.max_event_tags:
+        return f"invalid: more than {limits.max_event_tags} tags"
+    if len(event.content) > limits.max_content_length:
+        return f"invalid: content is longer than {limits.max_content_length} characters"
+    if event.created_at > now + limits.created_at_upper_limit:
+        return f"invalid: dated more than {limits.created_at_upper_limit} s ahead"
+    expires_at = expiration(event)
+    if expires_at is not None and expires_at <= now:
+        return "invalid: the event has expired"
+    if event.kind == _AUTH:
+        return "blocked: authentication is not for others to see"
+    if any(tag[0] == "-" for tag in event.tags):
+        # NIP-70 names auth-required, but a client would wait for a challenge that never comes.
+        return "blocked: only its author may publish a protected event, and this relay has no AUTH"
+    # Last, because it costs more than all the rest.
+    if not signature_ok(event):
+        return "invalid: the signature is wrong"
+    return ""
