@@ -1,0 +1,255 @@
+"""RTP and RTCP over one transport of aiortc: everything between SRTP and our packets.
+
+aiortc's own path decodes what it receives in a thread per stream, and encodes what it sends once
+per peer. Here its transport hands us every decrypted packet, and we write packets that are encoded
+already on its SRTP session and on the path that ICE chose. For that, methods of instances are
+replaced: of a transceiver `sender.send` and `receiver.receive`, by which aiortc would start its own
+path; of the DTLS transport `_handle_rtp_data` and `_handle_rtcp_data`; of the ICE connection
+`data_received`; of SCTP `_handle_data`. `selftest.hooks_work` checks that they still do their work.
+"""
+
+import logging
+import struct
+from collections import Counter
+from collections.abc import Callable
+
+import pylibsrtp
+from aioice.ice import CandidatePair
+from aiortc import RTCDtlsTransport, RTCRtpTransceiver, RTCSctpTransport
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
+from aiortc.rtp import (
+    RTCP_RTPFB,
+    RTCP_RTPFB_NACK,
+    HeaderExtensionsMap,
+    RtcpByePacket,
+    RtcpPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSrPacket,
+    RtpPacket,
+)
+
+from tui.audio.packet import OpusPacket
+from tui.config import limits
+from tui.rtc.input import Input
+from tui.rtc.output import Output
+
+log = logging.getLogger(__name__)
+
+RECEIVER_REPORT_SECONDS = 2.0
+SENDER_REPORT_SECONDS = 5.0
+
+_MALFORMED = (ValueError, struct.error, IndexError)
+
+
+class Media:
+    """The streams of one connection. `heard` is called for everything that proves to be theirs."""
+
+    def __init__(
+        self,
+        dtls: RTCDtlsTransport,
+        *,
+        on_packet: Callable[[int, OpusPacket], None],
+        heard: Callable[[], None],
+        monotonic: Callable[[], float],
+        drops: Counter[str],
+    ) -> None:
+        self.inputs: list[Input] = []
+        self.outputs: list[Output] = []
+        """Those that the other side wants to receive, in the order of its audio lines."""
+        self.drops = drops
+        self.answers_nack = False
+        """The other side sends lost packets again: so says its description."""
+        self._dtls = dtls
+        self.connection = dtls.transport._connection
+        self._pair: CandidatePair | None = None
+        self._extensions = HeaderExtensionsMap()
+        self._by_ssrc: dict[int, Input] = {}
+        self._by_media_id: dict[str, Input] = {}
+        self._ssrc = 0  # of our reports, which need one even where we send nothing
+        self._on_packet = on_packet
+        self._heard = heard
+        self._monotonic = monotonic
+        self._reports_due = [monotonic() + RECEIVER_REPORT_SECONDS, monotonic() + 1.0]
+        dtls._handle_rtp_data = self._handle_rtp  # type: ignore[method-assign]
+        dtls._handle_rtcp_data = self._handle_rtcp  # type: ignore[method-assign]
+        self._enqueue = self.connection.data_received
+        self.connection.data_received = self._datagram  # type: ignore[method-assign]
+
+    def take_over(self, transceiver: RTCRtpTransceiver, slot: int) -> None:
+        """Makes aiortc start our streams, instead of its own, once the transport is up."""
+        output = Output(transceiver.sender._ssrc, self.write)
+        self._ssrc = self._ssrc or output.ssrc
+
+        async def send(parameters: RTCRtpSendParameters) -> None:
+            output.start(parameters)
+            self.outputs.append(output)
+
+        async def receive(parameters: RTCRtpReceiveParameters) -> None:
+            self._listen(slot, parameters)
+
+        transceiver.sender.send = send  # type: ignore[method-assign]
+        transceiver.receiver.receive = receive  # type: ignore[method-assign]
+
+    def guard(self, sctp: RTCSctpTransport) -> None:
+        """Keeps a malformed message from ending the connection, as aiortc would have it."""
+        handle = sctp._handle_data
+
+        async def handle_data(data: bytes) -> None:
+            self._heard()
+            try:
+                await handle(data)
+            except ConnectionError:
+                raise
+            except Exception as error:
+                self.drops["malformed SCTP"] += 1
+                log.debug("dropped SCTP data: %r", error)
+
+        sctp._handle_data = handle_data  # type: ignore[method-assign]
+
+    def write(self, packet: bytes) -> bytes | None:
+        """Encrypts and sends one RTP packet; the bytes sent, or None when that was not possible."""
+        session = self._dtls._tx_srtp
+        if session is None or not self._path_open():
+            return None
+        try:
+            protected = session.protect(packet)
+        except (pylibsrtp.Error, ValueError):
+            self.drops["not encrypted"] += 1
+            return None
+        self._sendto(protected, self._address)
+        return protected
+
+    def send_reports(self, now: float) -> None:
+        """Sends the receiver and sender reports that are due; call it about every half second."""
+        receivers, senders = self._reports_due
+        if now >= receivers:
+            self._reports_due[0] = now + RECEIVER_REPORT_SECONDS
+            reports = [x for x in (y.receiver_report() for y in self.inputs) if x is not None]
+            if reports:
+                self._write_rtcp(bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports)))
+        if now >= senders:
+            self._reports_due[1] = now + SENDER_REPORT_SECONDS
+            for output in self.outputs:
+                self._write_rtcp(output.sender_report())
+
+    def stop(self) -> None:
+        """Says goodbye for every stream; nothing is sent or handed on any more."""
+        sources = [x.ssrc for x in self.outputs if x.sent]
+        if sources:
+            self._write_rtcp(bytes(RtcpByePacket(sources=sources)))
+        for output in self.outputs:
+            output.stop()
+        self._by_ssrc.clear()
+        self._by_media_id.clear()
+
+    def _path_open(self) -> bool:
+        pair = self.connection._nominated.get(1)
+        if pair is None:
+            return False
+        if pair is not self._pair:
+            self._pair = pair
+            transport = pair.protocol.transport
+            self._sendto, self._address = transport.sendto, pair.remote_addr
+            # A relayed path has no buffer of its own to look at.
+            self._unsent = getattr(transport, "get_write_buffer_size", int)
+        if self._unsent():
+            self.drops["network busy"] += 1  # late sound is worth less than none
+            return False
+        return True
+
+    def _write_rtcp(self, packet: bytes) -> None:
+        session = self._dtls._tx_srtp
+        if not packet or session is None or not self._path_open():
+            return
+        try:
+            self._sendto(session.protect_rtcp(packet), self._address)
+        except (pylibsrtp.Error, ValueError):
+            self.drops["not encrypted"] += 1
+
+    def _ask(self, ssrc: int, sequences: list[int]) -> None:
+        # Built here: aiortc's own packet does not survive a list that wraps around 65535.
+        lost = b"".join(struct.pack("!HH", x, 0) for x in sequences)
+        header = (0x80 | RTCP_RTPFB_NACK, RTCP_RTPFB, 2 + len(sequences), self._ssrc, ssrc)
+        self._write_rtcp(struct.pack("!BBHLL", *header) + lost)
+
+    def _listen(self, slot: int, parameters: RTCRtpReceiveParameters) -> None:
+        ask = self._ask if self.answers_nack else None
+        stream = Input(slot, parameters, self._deliver, ask, self.drops)
+        self.inputs.append(stream)
+        self._extensions.configure(parameters)
+        self._by_ssrc.update(dict.fromkeys(stream.announced, stream))
+        if stream.media_id:
+            self._by_media_id[stream.media_id] = stream
+
+    def _datagram(self, data: bytes, component: int) -> None:
+        # aiortc ends a connection over an empty or a long datagram, from wherever it comes.
+        if not 0 < len(data) <= limits.DATAGRAM_BYTES:
+            self.drops["impossible datagram"] += 1
+        elif self.connection._queue.qsize() >= limits.WAITING_DATAGRAMS:
+            self.drops["too many datagrams"] += 1
+        else:
+            self._enqueue(data, component)
+
+    async def _handle_rtp(self, data: bytes, arrival_time_ms: int) -> None:
+        try:
+            packet = RtpPacket.parse(data, self._extensions)
+        except _MALFORMED:
+            self.drops["malformed RTP"] += 1
+            return
+        self._heard()
+        stream = self._by_ssrc.get(packet.ssrc) or self._claim(packet)
+        if stream is None:
+            self.drops["unknown stream"] += 1
+            return
+        stream.packet(packet, self._monotonic())
+
+    def _claim(self, packet: RtpPacket) -> Input | None:
+        """Whose stream a new SSRC is: by its media id, or the only one that it can be."""
+        stream = self._by_media_id.get(packet.extensions.mid or "")
+        if stream is None and len(self.inputs) == 1 and not self.inputs[0].announced:
+            stream = self.inputs[0]
+        if stream is None or len(self._by_ssrc) >= limits.MEDIA_IDS + len(self.inputs):
+            return None
+        self._by_ssrc[packet.ssrc] = stream
+        return stream
+
+    def _deliver(self, slot: int, packet: OpusPacket) -> None:
+        try:
+            self._on_packet(slot, packet)
+        except Exception:
+            if not self.drops["failed callback"]:
+                log.exception("a packet was not handled; further failures are only counted")
+            self.drops["failed callback"] += 1
+
+    async def _handle_rtcp(self, data: bytes) -> None:
+        try:
+            packets = RtcpPacket.parse(data)
+        except _MALFORMED:
+            self.drops["malformed RTCP"] += 1
+            return
+        self._heard()
+        for packet in packets:
+            if isinstance(packet, RtcpSrPacket):
+                for stream in self.inputs:
+                    stream.sender_report(packet)
+            if isinstance(packet, RtcpSrPacket | RtcpRrPacket):
+                self._reported(packet.reports)
+            elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+                self._send_again(packet)
+
+    def _reported(self, reports: list[RtcpReceiverInfo]) -> None:
+        for report in reports:
+            for output in self.outputs:
+                if output.ssrc == report.ssrc:
+                    output.reported(report)
+
+    def _send_again(self, request: RtcpRtpfbPacket) -> None:
+        output = next((x for x in self.outputs if x.ssrc == request.media_ssrc), None)
+        if output is None:
+            return
+        for sequence in dict.fromkeys(x & 0xFFFF for x in request.lost):
+            packet = output.lost(sequence)
+            if packet is not None and self._path_open():
+                self._sendto(packet, self._address)
