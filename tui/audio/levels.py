@@ -27,6 +27,7 @@ class Activity:
 
     def __init__(self) -> None:
         self._loud: dict[str, float] = {}  # origin: when it was last loud
+        self._levels: dict[str, int] = {}
         self._talking: set[str] = set()
 
     def push(self, origin: str, level: int, now: float) -> None:
@@ -35,12 +36,17 @@ class Activity:
             return
         if origin in self._loud or len(self._loud) < AUDIO_ORIGINS:
             self._loud[origin] = now
+            self._levels[origin] = level
+
+    def levels(self) -> dict[str, int]:
+        """The newest level (RFC 6464) of everybody who talks."""
+        return {origin: self._levels[origin] for origin in self._loud}
 
     def poll(self, now: float) -> list[tuple[str, str]]:
         """What changed since the last call: (origin, "started") and (origin, "stopped")."""
         over = [o for o, at in self._loud.items() if now - at >= HOLD_SECONDS]
         for origin in over:
-            del self._loud[origin]
+            del self._loud[origin], self._levels[origin]
         stopped = [(origin, "stopped") for origin in over if origin in self._talking]
         started = [(origin, "started") for origin in self._loud if origin not in self._talking]
         self._talking = set(self._loud)

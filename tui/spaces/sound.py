@@ -92,7 +92,7 @@ class Sound:
         """Notice who began or stopped talking, and what became of the devices."""
         for origin, change in self.activity.poll(self._monotonic()):
             (self.talking.add if change == "started" else self.talking.discard)(origin)
-            self._on_talking(origin, change)
+            self._on_talking(origin, "started" if change == "started" else "stopped")
         if self._problems != self.problems:
             self._problems = self.problems
             self._on_changed()
