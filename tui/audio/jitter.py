@@ -113,7 +113,7 @@ class JitterBuffer:
         self._newest: _Waiting | None = None
         self._arrived = 0.0  # transit of the newest
         self._transits = _Transits()
-        self._recent: dict[int, int] = {}  # sequence: timestamp, of the last accepted
+        self._recent: dict[int, bytes] = {}  # sequence: payload, of the last accepted
         self._next: int | None = None  # the sequence to be played; None until something was
         self._position = 0  # the timestamp at which the last played packet ended
         self._filled = 0  # samples put out since then that no packet was for
@@ -136,7 +136,7 @@ class JitterBuffer:
             self._restart()
             entry = self._unwrapped(packet, samples)
             transit = arrival - entry.timestamp / RATE
-        if self._recent.get(entry.sequence) == entry.timestamp:
+        if self._recent.get(entry.sequence) == entry.payload:
             self.counts.duplicate += 1
             return
         if self._next is not None and entry.sequence < self._next:
@@ -182,7 +182,7 @@ class JitterBuffer:
             self.counts.duplicate += 1
             return
         self._waiting.insert(place, entry)
-        self._recent[entry.sequence] = entry.timestamp
+        self._recent[entry.sequence] = entry.payload
         if len(self._recent) > _BEHIND:
             del self._recent[next(iter(self._recent))]
         if self._newest is None or entry.sequence > self._newest.sequence:
@@ -190,7 +190,7 @@ class JitterBuffer:
         self._known_levels |= entry.level < SILENT_LEVEL
         self._transits.add(transit)
         least, most = JITTER_DELAY
-        self.delay = min(max(self._transits.spread + least, least), most)
+        self.delay = min(max(self._transits.spread + entry.samples / RATE, least), most)
         if len(self._waiting) > JITTER_PACKETS or self._span > JITTER_SPAN:
             while len(self._waiting) > 1 and self._span > self.delay:
                 self._drop()
