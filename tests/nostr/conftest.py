@@ -1,4 +1,5 @@
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
@@ -67,17 +68,19 @@ class ScriptedRelay:
         ]
         self.on_connect: Callable[[ServerConnection], Awaitable[None]] | None = None
         self._subscriptions: dict[tuple[ServerConnection, str], list[Any]] = {}
+        self.tls: ssl.SSLContext | None = None
         self._server: Server | None = None
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         self._server = await serve(
             self._serve,
             "127.0.0.1",
             self.port,
+            ssl=self.tls,
             compression=None,
             close_timeout=0.2,
             ping_interval=None,

@@ -81,7 +81,7 @@ class Backoff:
     def pause(self) -> float:
         """Seconds to wait before the next attempt."""
         pause, self._next = self._next, min(2 * self._next, self._longest)
-        return pause * self._rng.uniform(0.5, 1.0)
+        return self._rng.uniform(pause / 2, pause)
 
     def reset(self) -> None:
         """Start again with the first pause."""

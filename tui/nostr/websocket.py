@@ -73,7 +73,6 @@ async def open_socket(
         write_limit=2 * limits.RELAY_WRITE_BYTES,
         create_connection=RelaySocket,
         ssl=context,
-        happy_eyeballs_delay=0.25,
     )
     return cast("RelaySocket", websocket)
 
