@@ -41,7 +41,7 @@ def select(filter_: Filter, now: float) -> Query:
     if filter_.authors is not None:
         require("e.pubkey IN ({})", one_of=filter_.authors)
     if filter_.kinds is not None:
-        require("e.kind IN ({})", one_of=[k for k in filter_.kinds if k <= limits.EVENT_KIND])
+        require("e.kind IN ({})", one_of=[k for k in filter_.kinds if 0 <= k <= limits.EVENT_KIND])
     if filter_.since is not None:
         require(f"{created_at} >= ?", filter_.since)
     if filter_.until is not None:
