@@ -96,11 +96,11 @@ async def test_the_limit_keeps_the_newest(client: Any, author: Any, now: int) ->
 
 
 async def test_a_limit_of_zero_asks_for_new_events_only(
-    client: Any, author: Any, reader: Any, expected: Any
+    client: Any, author: Any, reader: Any
 ) -> None:
     await stored(client, author.event())
     await reader.send("REQ", "live", {"limit": 0})
-    assert len(await reader.until("EOSE", "live")) - 1 == expected(0)
+    assert await reader.receive() == ["EOSE", "live"]
     (new,) = await stored(client, author.event(content="new"))
     assert await reader.next_event() == new
 
@@ -116,14 +116,12 @@ async def test_filters_are_alternatives(client: Any, author: Any, now: int) -> N
     assert await client.request({"kinds": [1]}, {"#t": ["x"]}) == [a, c]
 
 
-async def test_each_filter_has_its_own_limit(
-    client: Any, author: Any, now: int, expected: Any
-) -> None:
+async def test_each_filter_has_its_own_limit(client: Any, author: Any, now: int) -> None:
     events = await stored(
         client, *(author.event((1, 7)[i % 2], content=str(i), at=now - i) for i in range(8))
     )
     got = await client.request({"kinds": [1], "limit": 1}, {"kinds": [7], "limit": 2})
-    assert [events.index(event) for event in got] == expected([0, 1, 3])
+    assert [events.index(event) for event in got] == [0, 1, 3]
 
 
 async def test_an_empty_list_matches_nothing(client: Any, author: Any, expected: Any) -> None:
@@ -184,13 +182,13 @@ async def test_a_count_of_alternatives_counts_each_event_once(
 ) -> None:
     await stored(client, *(author.event((1, 7)[i % 2], content=str(i)) for i in range(5)))
     await client.send("COUNT", "c", {"kinds": [1]}, {"authors": [author.pubkey]}, {"kinds": [7]})
-    assert await client.receive() == ["COUNT", "c", {"count": expected(5)}]
+    assert (await client.receive())[2]["count"] == expected(5)
 
 
 async def test_a_count_ignores_the_limit(client: Any, author: Any, expected: Any) -> None:
     await stored(client, *(author.event(content=str(i)) for i in range(5)))
     await client.send("COUNT", "c", {"kinds": [1], "limit": 2})
-    assert await client.receive() == ["COUNT", "c", {"count": expected(5)}]
+    assert (await client.receive())[2]["count"] == expected(5)
 
 
 async def test_a_count_that_cannot_be_is_closed(client: Any, expected: Any) -> None:
