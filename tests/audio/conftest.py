@@ -31,14 +31,14 @@ def tone() -> Callable[..., Samples]:
 
 
 @pytest.fixture
-def peak() -> Callable[[Samples], float]:
-    """The frequency (Hz) that is strongest, provided it stands out."""
+def peak() -> Callable[..., float]:
+    """The frequency (Hz) that is strongest, provided that it has `share` of the power."""
 
-    def find(samples: Samples) -> float:
+    def find(samples: Samples, share: float = 0.9) -> float:
         spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
         strongest = int(np.argmax(spectrum))
         near = spectrum[max(0, strongest - 5) : strongest + 6]
-        assert np.sum(near**2) > 0.9 * np.sum(spectrum**2), "no tone stands out"
+        assert np.sum(near**2) > share * np.sum(spectrum**2), "no tone stands out"
         return strongest * RATE / len(samples)
 
     return find

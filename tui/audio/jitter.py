@@ -38,7 +38,8 @@ class Kind(enum.Enum):
     DECODE = enum.auto()
     RECOVER = enum.auto()  # decode the FEC that `payload` carries for the packet before it
     CONCEAL = enum.auto()
-    FADE = enum.auto()  # conceal, down to silence
+    PAUSE = enum.auto()  # go on with the background of a sender who pauses
+    FADE = enum.auto()  # the same as before it, down to silence
     SILENCE = enum.auto()
 
 
@@ -55,7 +56,7 @@ class Counts(msgspec.Struct):
 
     played: int = 0
     recovered: int = 0  # from FEC
-    concealed: int = 0  # steps; those in a sender's pauses too
+    concealed: int = 0  # steps, faded ones included
     lost: int = 0  # known to be missing when their turn had come
     late: int = 0
     duplicate: int = 0
@@ -265,8 +266,11 @@ class JitterBuffer:
         limit = _CONCEALED_QUIET if self._quiet else _CONCEALED
         if self._next is None or self._filled > limit:
             kind, samples = Kind.SILENCE, min(samples, BLOCK)
+        elif self._filled < limit:
+            kind = Kind.PAUSE if self._quiet else Kind.CONCEAL
         else:
-            kind = Kind.CONCEAL if self._filled < limit else Kind.FADE
+            kind = Kind.FADE
+        if not self._quiet and kind is not Kind.SILENCE:
             self.counts.concealed += 1
         self._filled += samples
         return Step(kind, samples)

@@ -77,8 +77,8 @@ def load_library() -> ctypes.PyDLL:
         "opus_encode_float": (integer, [pointer, _FLOATS, integer, pointer, integer]),
         # Variadic: only the fixed arguments are declared, as arm64 macOS demands.
         "opus_encoder_ctl": (integer, [pointer, integer]),
-        "opus_decoder_create": (pointer, [integer, integer, ctypes.POINTER(integer)]),
-        "opus_decoder_destroy": (None, [pointer]),
+        "opus_decoder_get_size": (integer, [integer]),
+        "opus_decoder_init": (integer, [pointer, integer, integer]),
         "opus_decode_float": (
             integer,
             [pointer, ctypes.c_char_p, integer, _FLOATS, integer, integer],
@@ -150,35 +150,47 @@ class Decoder:
 
     def __init__(self) -> None:
         self._library = load_library()
-        error = ctypes.c_int()
-        self._state = self._library.opus_decoder_create(RATE, 1, ctypes.byref(error))
-        _check(error.value)
+        size = self._library.opus_decoder_get_size(1)
+        self._state = ctypes.create_string_buffer(size)
+        self._aside = ctypes.create_string_buffer(size)
+        self._pausing = False
+        _check(self._library.opus_decoder_init(self._state, RATE, 1))
         self._pcm = np.zeros(MAX_SAMPLES, np.float32)
         self._pcm_pointer = self._pcm.ctypes.data_as(_FLOATS)
 
     def _decode(self, payload: bytes | None, samples: int, fec: int) -> Samples:
         size = 0 if payload is None else len(payload)
+        state = self._aside if self._pausing else self._state
         count = self._library.opus_decode_float(
-            self._state, payload, size, self._pcm_pointer, samples, fec
+            state, payload, size, self._pcm_pointer, samples, fec
         )
         return self._pcm[: _check(count)].copy()
 
     def decode(self, payload: bytes) -> Samples:
         """The samples of one packet; raises OpusError on a payload that is none."""
+        self._pausing = False
         return self._decode(payload, MAX_SAMPLES, 0)
 
     def recover(self, following: bytes, samples: int) -> Samples:
         """The lost packet before `following`, from its FEC (or concealed where it carries none)."""
+        self._pausing = False
         return self._decode(following, samples, 1)
 
     def conceal(self, samples: int) -> Samples:
         """What may have been lost, guessed from the past; `samples` is a multiple of 2.5 ms."""
+        self._pausing = False
         return self._decode(None, samples, 0)
 
-    def __del__(self) -> None:
-        if getattr(self, "_state", None):
-            self._library.opus_decoder_destroy(self._state)
-            self._state = None
+    def pause(self, samples: int) -> Samples:
+        """The background of a pause in which nothing is sent (DTX); `samples` as for `conceal`.
+
+        It is made aside: a decoder that has concealed holds the next packet for the end of a loss
+        and would soften the first sound of the next word.
+        """
+        if not self._pausing:
+            ctypes.memmove(self._aside, self._state, len(self._state))
+            self._pausing = True
+        return self._decode(None, samples, 0)
 
 
 _SILK_DURATIONS = (480, 960, 1920, 2880)

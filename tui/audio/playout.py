@@ -62,7 +62,9 @@ class Voice:
             return self._decoder.decode(step.payload)
         if step.kind is Kind.RECOVER:
             return self._decoder.recover(step.payload, step.samples)
-        sound = self._decoder.conceal(step.samples)
+        if step.kind is Kind.CONCEAL:
+            return self._decoder.conceal(step.samples)
+        sound = self._decoder.pause(step.samples)
         if step.kind is Kind.FADE:
             sound *= np.linspace(1.0, 0.0, len(sound), dtype=np.float32)
         return sound
