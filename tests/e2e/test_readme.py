@@ -1,0 +1,54 @@
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.mark.timeout(90)
+async def test_the_bot_of_the_readme_lets_people_speak(stage: Any, tmp_path: Path) -> None:
+    relay, _ = await stage.relay()
+    example = re.search(r"```sh\n(mkfifo .*?)```", README.read_text(), re.DOTALL)
+    assert example
+    assert len(example[1].strip().splitlines()) <= 11
+    command = tmp_path / "bin" / "spaces"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m tui --relay {relay} "$@"\n')
+    command.chmod(0o755)
+    bot = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        example[1],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{command.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(README.parent),
+        },
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert bot.stderr is not None
+        ref = ""
+        while not ref:
+            line = (await asyncio.wait_for(bot.stderr.readline(), 20)).decode()
+            assert line, "the bot ended"
+            if '"event":"joined"' in line:
+                break
+            if found := re.search(r'"ref":"([^"]+)"', line):
+                ref = found[1]
+        guest = await stage.node("guest", "join", ref, "--mic", "tone:1000", relays=(relay,))
+        her = await guest.pubkey()
+        await guest.until("joined")
+        await guest.until("connection", state="connected")
+        await guest.do("request_speech")
+        await guest.until("participant", pubkey=her, role="speaker")
+    finally:
+        os.killpg(bot.pid, 15)
+        await asyncio.wait_for(bot.wait(), 20)
