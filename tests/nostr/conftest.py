@@ -68,6 +68,7 @@ class ScriptedRelay:
         ]
         self.on_connect: Callable[[ServerConnection], Awaitable[None]] | None = None
         self._subscriptions: dict[tuple[ServerConnection, str], list[Any]] = {}
+        self.gate: asyncio.Event | None = None  # handshakes are not answered before it is set
         self.tls: ssl.SSLContext | None = None
         self._server: Server | None = None
 
@@ -81,6 +82,7 @@ class ScriptedRelay:
             "127.0.0.1",
             self.port,
             ssl=self.tls,
+            process_request=self._wait_at_gate,
             compression=None,
             close_timeout=0.2,
             ping_interval=None,
@@ -111,6 +113,16 @@ class ScriptedRelay:
         for connection in list(self.connections):
             await connection.send(data)
 
+    def burst(self, messages: list[Any], end: bytes = b"") -> None:
+        """Send many messages to every client in one write, and raw bytes after them."""
+        data = bytearray()
+        for payload in map(msgspec.json.encode, messages):
+            size = len(payload)
+            header = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
+            data += b"\x81" + header + payload
+        for connection in self.connections:
+            connection.transport.write(data + end)
+
     async def store(self, event: Event) -> None:
         """Store an event and pass it on to open subscriptions, as relays do."""
         self.stored.append(event)
@@ -123,6 +135,10 @@ class ScriptedRelay:
 
     def published(self) -> list[str]:
         return [message[1]["id"] for message in self.received if message[0] == "EVENT"]
+
+    async def _wait_at_gate(self, _connection: ServerConnection, _request: Any) -> None:
+        if self.gate:
+            await self.gate.wait()
 
     async def _serve(self, connection: ServerConnection) -> None:
         self.connections.add(connection)

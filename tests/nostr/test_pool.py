@@ -197,6 +197,7 @@ async def test_the_memory_of_seen_events_is_bounded(
             await relay.store(await sign(str(number)))
         await until(lambda: len(inbox.events) == 10)
         assert len(pool._seen) == 3
+        monkeypatch.setattr(limits, "SEEN_EVENTS", 100)
         for _ in range(50):
             assert len(await pool.fetch(ALL)) == 10
         assert max(len(seen.delivered) for seen in pool._seen.values()) <= 3
@@ -528,6 +529,24 @@ async def test_an_unanswered_event_is_sent_again_after_a_reconnect(
         assert relay.published() == [event.id] * 2
 
 
+async def test_an_answered_event_is_not_sent_again(
+    start_relay: Start, sign: Any, until: Any
+) -> None:
+    good, mute = await start_relay(), await start_relay()
+    mute.answer_publish = lambda event: None
+    async with connected(good, mute) as pool:
+        inbox = Inbox(pool, relays=[good.url])
+        event = await sign()
+        publishing = asyncio.create_task(pool.publish(event))
+        await until(lambda: inbox.events and mute.published())
+        await good.die()
+        await good.start()
+        await until(lambda: len(inbox.eose) == 2)
+        await mute.say(["OK", event.id, True, ""])
+        assert all(answer.ok for answer in (await publishing).values())
+        assert good.published() == [event.id]
+
+
 async def test_publishing_the_same_twice_sends_it_once(relay: Any, sign: Any, until: Any) -> None:
     relay.answer_publish = lambda event: None
     async with connected(relay) as pool:
@@ -608,12 +627,30 @@ async def test_fetch_does_not_wait_for_the_dead_or_the_refusing(
 
 
 async def test_fetch_waits_a_moment_for_relays_that_are_connecting(
-    start_relay: Start, sign: Any
+    start_relay: Start, sign: Any, until: Any
 ) -> None:
-    relays = [await start_relay() for _ in range(2)]
-    relays[1].stored.append(await sign())
-    async with Pool([relay.url for relay in relays], timing=QUICK) as pool:
-        assert await pool.fetch(ALL) == relays[1].stored
+    quick, slow = await start_relay(), await start_relay()
+    slow.stored.append(await sign())
+    slow.gate = asyncio.Event()
+    async with Pool([quick.url, slow.url], timing=QUICK) as pool:
+        eose = Inbox(pool).eose
+        fetching = asyncio.create_task(pool.fetch(ALL))
+        await until(lambda: eose == [quick.url])
+        slow.gate.set()
+        assert await fetching == slow.stored
+
+
+async def test_fetch_does_not_wait_long_for_a_relay_that_never_connects(
+    start_relay: Start, sign: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FETCH_GRACE_SECONDS", 0.05)
+    quick, never = await start_relay(), await start_relay()
+    quick.stored.append(await sign())
+    never.gate = asyncio.Event()
+    timing = msgspec.structs.replace(QUICK, open=1_000.0)
+    async with Pool([quick.url, never.url], timing=timing) as pool, asyncio.timeout(5):
+        assert await pool.fetch(ALL, timeout=1_000) == quick.stored
+    never.gate.set()
 
 
 async def test_fetch_is_bounded(relay: Any, sign: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -738,9 +775,7 @@ async def test_others_run_between_any_two_events_of_a_flood(
     start_relay: Start, sign: Any, until: Any
 ) -> None:
     relays = [await start_relay() for _ in range(3)]
-    events = [await sign(str(number)) for number in range(300)]
-    for relay in relays:
-        relay.stored += events
+    events = [await sign(str(number)) for number in range(600)]
     turns = 0
 
     async def other_task() -> None:
@@ -751,10 +786,14 @@ async def test_others_run_between_any_two_events_of_a_flood(
 
     async with connected(*relays) as pool:
         seen_at: list[int] = []
-        other = asyncio.create_task(other_task())
         eose: list[str] = []
-        pool.subscribe(ALL, lambda event, url: seen_at.append(turns), on_eose=eose.append)
+        subscription = pool.subscribe(
+            ALL, lambda event, url: seen_at.append(turns), on_eose=eose.append
+        )
         await until(lambda: len(eose) == 3)
+        other = asyncio.create_task(other_task())
+        for index, relay in enumerate(relays):
+            relay.burst([["EVENT", subscription.id, event] for event in events[index::3]])
+        await until(lambda: len(seen_at) == len(events))
         other.cancel()
-    assert len(seen_at) == 300
     assert max(seen_at.count(turn) for turn in set(seen_at)) <= len(relays)

@@ -1,5 +1,7 @@
+import asyncio
 import datetime
 import ipaddress
+import itertools
 import ssl
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tui.config import limits
 from tui.nostr import websocket
 from tui.nostr.filter import Filter
 from tui.nostr.pool import Pool
@@ -89,3 +92,48 @@ async def test_compression_is_neither_offered_nor_taken(relay: Any) -> None:
         (connection,) = relay.connections
         assert "Sec-WebSocket-Extensions" not in connection.request.headers
         assert connection.protocol.extensions == []
+
+
+async def test_a_read_full_of_frames_is_parsed_a_portion_a_turn(relay: Any, until: Any) -> None:
+    async def flood(connection: Any) -> None:
+        await connection.recv()
+        relay.burst([[]] * 5_000)
+
+    relay.on_connect = flood
+    socket = await websocket.open_socket(relay.url, open_timeout=5, ping=100, close_timeout=1)
+    socket.post("go")
+    parsed = [0]
+    async with asyncio.timeout(5):
+        while parsed[-1] < 2_000:
+            await asyncio.sleep(0)
+            parsed.append(len(socket.recv_messages.frames))
+    portions = [after - before for before, after in itertools.pairwise(parsed)]
+    assert max(portions) <= limits.RELAY_PARSE_BYTES // 4 + 1
+    await websocket.close_socket(socket, 1)
+
+
+async def test_what_comes_just_before_the_end_is_read(relay: Any, until: Any) -> None:
+    async def part(connection: Any) -> None:
+        relay.burst([["NOTICE", "full"]] * 500, end=b"\x88\x0c\x03\xf5try\x1b later")
+        connection.transport.close()
+
+    relay.on_connect = part
+    async with Pool([relay.url]) as pool:
+        await until(lambda: pool.status()[relay.url].state == "waiting")
+        status = pool.status()[relay.url]
+        assert (status.reason, status.notice) == ("closed by the relay (1013: try later)", "full")
+
+
+async def test_pings_without_end_from_one_who_does_not_read(
+    relay: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def flood(connection: Any) -> None:
+        connection.transport.pause_reading()
+        while not connection.transport.is_closing():
+            connection.transport.write((b"\x89\x7d" + bytes(125)) * 1_000)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(limits, "RELAY_WRITE_BYTES", 100_000)
+    relay.on_connect = flood
+    async with Pool([relay.url]) as pool:
+        await until(lambda: pool.status()[relay.url].reason == "connection lost")

@@ -78,7 +78,7 @@ RELAY_URL_CHARS = 255  # a relay's address; NIP-19 cannot carry a longer one
 RELAY_TEXT_CHARS = 200  # a NOTICE or reason that is shown; the rest is cut off
 RELAY_FRAME_BYTES = 1024 * 1024  # beyond it the connection ends; above EVENT_BYTES so that one
 # oversized event that a relay has stored is dropped, and does not cost us the relay
-RELAY_READ_BYTES = 32 * 1024  # socket buffer: frames parsed at one go, well under a millisecond
+RELAY_PARSE_BYTES = 1024  # parsed at one go: about a millisecond even if it is all tiny frames
 RELAY_WRITE_BYTES = 16 * 1024 * 1024  # unsent bytes beyond which a relay counts as stuck
 RELAY_BAD_FRAMES = 1_000  # undecodable or forged, of one connection; then the relay is left alone
 RELAY_NOTICES = 16  # of one connection that are surfaced; the others are only counted

@@ -21,18 +21,46 @@ from tui.nostr.url import is_loopback
 
 
 class RelaySocket(ClientConnection):
-    """A client connection that reads in small portions and that nobody has to wait for."""
+    """A client connection that parses in small portions and whose writers never wait.
+
+    One read may bring thousands of frames, and parsing them at one go would hold everybody else
+    up. So bytes wait here, with reading paused, and a portion of them is parsed a turn.
+    """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound what one read brings: all frames of a read are parsed at one go."""
+        """Begin."""
         super().connection_made(transport)
-        if sock := transport.get_extra_info("socket"):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.RELAY_READ_BYTES)
+        self._unparsed = bytearray()
 
     def data_received(self, data: bytes) -> None:
-        """Pass frames on; pings are answered here, and a peer may send them without reading."""
-        super().data_received(data)
-        self._abort_if_stuck()
+        """Parse a portion now; the rest in the next turns of the event loop."""
+        waiting = bool(self._unparsed)
+        self._unparsed += data
+        if not waiting:
+            self._parse()
+
+    def eof_received(self) -> None:
+        """Parse what is left: as a rule why the relay closes."""
+        self._parse(all_at_once=True)
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Parse what is left."""
+        self._parse(all_at_once=True)
+        super().connection_lost(exc)
+
+    def _parse(self, all_at_once: bool = False) -> None:
+        size = len(self._unparsed) if all_at_once else limits.RELAY_PARSE_BYTES
+        portion = bytes(self._unparsed[:size])
+        del self._unparsed[:size]
+        if portion:
+            super().data_received(portion)
+        if self._unparsed:
+            self.transport.pause_reading()
+            self.loop.call_soon(self._parse)
+        elif not self.recv_messages.paused:
+            self.transport.resume_reading()
+        self._abort_if_stuck()  # pings were answered, and a peer may send them without reading
 
     def post(self, message: str) -> None:
         """Send without waiting; aborts the connection if too much is unsent already."""
