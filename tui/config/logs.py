@@ -69,3 +69,10 @@ def start_logging(handler: logging.Handler, level: int = logging.INFO) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     logging.getLogger("tui").setLevel(level)
     logging.captureWarnings(True)
+
+
+def log_to_stderr() -> None:
+    """Show warnings to who runs a command in the foreground."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Redacting("spaces: %(levelname)s: %(message)s"))
+    start_logging(handler, logging.WARNING)

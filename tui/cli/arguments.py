@@ -1,0 +1,154 @@
+"""The command line. Imports nothing of the program but its exit statuses."""
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tui.cli.status import MEANINGS, ExitStatus
+
+_EPILOG = "exit status:\n" + "\n".join(f"  {status:<4} {text}" for status, text in MEANINGS.items())
+_ENVIRONMENT = """
+
+environment:
+  SPACES_SECRET_KEY   the secret key (nsec or hex), used where no --key-file is given
+  SPACES_<SETTING>    any setting, e.g. SPACES_RELAYS, SPACES_NAME, SPACES_MICROPHONE
+
+A headless process prints one JSON object a line and reads intents the same way;
+see the README.
+"""
+
+# Flag, setting, placeholder, help. The settings' own descriptions stand in tui.config.schema,
+# which takes too long to load before the command is known.
+_SETTINGS = (
+    ("--mic", "microphone", "SPEC", "microphone: default, a device, tone:HZ, file:PATH or none"),
+    ("--speaker", "speaker", "SPEC", "speaker: default, a device, file:PATH or null"),
+    ("--key-file", "key_file", "PATH", "file with the secret key (mode 0600, nsec or hex)"),
+    ("--name", "name", "NAME", "the name that others see"),
+    ("--max-outputs", "max_outputs", "N", "people to send sound to at most"),
+)
+_LISTS = (
+    ("--relay", "relays", "URL", "relay to meet on, in place of the settings' (repeatable)"),
+    ("--ice-server", "ice_servers", "URL", "STUN or TURN server (repeatable)"),
+)
+_BEFORE = "before_"  # lists given before the command are kept apart, or argparse would drop them
+
+
+class Arguments(argparse.Namespace):
+    """What was asked for. `flags` holds the settings that were given, by their names."""
+
+    command: str | None
+    profile: str | None
+    flags: dict[str, object]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitStatus.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parse(argv: Sequence[str] | None = None) -> Arguments:
+    """Read a command line; bad ones end the process with status 2 and one line on stderr."""
+    arguments = _parser().parse_args(argv, Arguments())
+    arguments.flags = {
+        field: getattr(arguments, field)
+        for _, field, _, _ in _SETTINGS
+        if getattr(arguments, field, None) is not None
+    }
+    for _, field, _, _ in _LISTS:
+        given = [*getattr(arguments, _BEFORE + field, ()), *getattr(arguments, field, ())]
+        if given:
+            arguments.flags[field] = tuple(given)
+    arguments.profile = getattr(arguments, "profile", None)
+    return arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    top = _Parser(
+        prog="spaces",
+        description="Live audio spaces over Nostr, in a terminal. Without a command: the screens.",
+        epilog=_EPILOG + _ENVIRONMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"spaces {_version()}")
+    _add_common(top, _BEFORE)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def add(name: str, text: str, *, common: bool = True) -> argparse.ArgumentParser:
+        parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if common:
+            _add_common(parser)
+        return parser
+
+    demo = add("demo", "try it out: simulated people, no key, network or sound card needed")
+    demo.add_argument("--people", type=_count(1, 64), default=8, metavar="N", help="how many")
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="another script, another N")
+
+    host = add("host", "create a space and enter it as its host")
+    host.add_argument("space_name", metavar="NAME", help="what the space is called")
+    host.add_argument("--id", default="", metavar="ID", help="its id (random if not given)")
+    join = add("join", "enter a space")
+    join.add_argument(
+        "ref", metavar="REF", help="nevent, naddr, HOST_PUBKEY:ID, or an id only one space has"
+    )
+    for parser in (host, join):
+        parser.add_argument(
+            "--headless", action="store_true", help="no screen: JSON lines on stdout and stdin"
+        )
+
+    _add_json(add("list", "show the live spaces"))
+    relay = add("relay", "run a relay", common=False)
+    relay.add_argument(
+        "--listen", type=_address, default=("127.0.0.1", 7447), metavar="HOST:PORT",
+        help="address to listen on (default 127.0.0.1:7447; port 0 takes a free one)",
+    )  # fmt: skip
+    relay.add_argument("--store", metavar="PATH", help="database file (default: in memory)")
+    _add_json(add("status", "say what the controller is doing"))
+    add("stop", "leave the space and end the controller")
+    add("doctor", "examine terminal, sound and relays; safe to paste")
+    return top
+
+
+def _add_common(parser: argparse.ArgumentParser, before: str = "") -> None:
+    """Options that may stand before or after the command; the latter win, lists add up."""
+    group = parser.add_argument_group("common options")
+    absent = argparse.SUPPRESS
+    for flag, field, placeholder, text in _LISTS:
+        group.add_argument(
+            flag, dest=before + field, action="append", metavar=placeholder, help=text,
+            default=absent,
+        )  # fmt: skip
+    for flag, field, placeholder, text in _SETTINGS:
+        group.add_argument(flag, dest=field, metavar=placeholder, help=text, default=absent)
+    group.add_argument(
+        "--profile", metavar="NAME", default=absent, help="settings, logs and controller to use"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
+
+
+def _count(least: int, most: int) -> "type[int]":
+    def count(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not from {least} to {most}")
+        return number
+
+    count.__name__ = "number"  # argparse names it in its message
+    return count  # type: ignore[return-value]
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host, int(port)
+
+
+def _version() -> str:
+    from tui import __version__
+
+    return __version__

@@ -1,0 +1,177 @@
+"""`spaces host` and `spaces join` without a screen, for scripts and bots.
+
+The controller runs in this process. Every occurrence is printed as one JSON object a line, and
+intents are read the same way. End of input means nothing; SIGTERM, SIGINT, or a reader of our
+output that went away, make it leave the space properly.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from tui.cli.arguments import Arguments
+from tui.cli.start import controller_options, set_up
+from tui.cli.status import CommandFailed, ExitStatus
+from tui.cli.stdio import LineWriter, read_in_thread
+from tui.config import limits
+from tui.config.logs import log_to_stderr
+from tui.controller.controller import Controller
+from tui.controller.hosting import end_by_force_later, first_of, tune_for_media
+from tui.controller.intents import AnyIntent, HostSpace, JoinSpace, LeaveSpace, Stop, intent_name
+from tui.controller.lines import IntentLines
+from tui.controller.link import Link, LinkClosed
+from tui.controller.options import ControllerOptions
+from tui.controller.views import (
+    Failed,
+    IntentRefused,
+    Joined,
+    Levels,
+    Message,
+    SpaceClosed,
+    ViewChanged,
+)
+
+_STATUS_OF_CAUSE = {
+    "relay": ExitStatus.RELAY,
+    "unknown_space": ExitStatus.UNKNOWN_SPACE,
+    "key": ExitStatus.KEY,
+    "audio": ExitStatus.USAGE,
+    "internal": ExitStatus.FAULT,
+}
+
+
+def run(arguments: Arguments) -> int:
+    """Host or join until the space is left; raises `CommandFailed` where that never came about."""
+    entering = first_intent(arguments, muted=False)  # who names a microphone agrees to be heard
+    options = controller_options(arguments, set_up(arguments), throwaway=True)
+    log_to_stderr()
+    # A job in the background of a terminal has no input; without this it would be stopped.
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+    return asyncio.run(_run(options, entering))
+
+
+def first_intent(arguments: Arguments, *, muted: bool) -> HostSpace | JoinSpace:
+    """What `host` or `join` asks for; raises `CommandFailed`."""
+    if arguments.command == "join":
+        return JoinSpace(ref=arguments.ref.strip(), muted=muted)
+    name = arguments.space_name.strip()
+    if not 0 < len(name) <= limits.NAME_LENGTH:
+        raise CommandFailed(ExitStatus.USAGE, f"NAME has 1 to {limits.NAME_LENGTH} characters")
+    if len(arguments.id) > limits.SPACE_ID_LENGTH:
+        raise CommandFailed(ExitStatus.USAGE, f"ID has up to {limits.SPACE_ID_LENGTH} characters")
+    return HostSpace(name=name, id=arguments.id, muted=muted)
+
+
+async def _run(options: ControllerOptions, entering: HostSpace | JoinSpace) -> int:
+    session = _Session(intent_name(entering))
+    session.listen_for_signals()
+    try:
+        async with asyncio.TaskGroup() as tasks, Controller(options) as controller:
+            tasks.create_task(session.follow(controller.attach()))
+            read_in_thread(0, session.reader(controller.submit))
+            tune_for_media()
+            controller.submit(entering)
+            await first_of(session.finished.wait(), session.stopping.wait(), controller.ended())
+            end_by_force_later()
+            # The controller's own end leaves as well, but then nobody would hear how that went.
+            if session.stopping.is_set() and not session.finished.is_set():
+                controller.submit(Stop())
+                await first_of(session.finished.wait(), controller.ended())
+    finally:
+        await session.out.close()
+        signal.alarm(0)
+    return session.result()
+
+
+class _Session:
+    """Follows one stay in one space from the controller's messages."""
+
+    def __init__(self, entering: str) -> None:
+        self._entering = entering
+        self._joined = False
+        self._status: int = ExitStatus.DONE
+        self._failure: CommandFailed | None = None
+        self.finished = asyncio.Event()
+        self.stopping = asyncio.Event()
+        self.out = LineWriter(1, on_lost=_lost, on_broken=self._broken)
+
+    def listen_for_signals(self) -> None:
+        """Stop at the first SIGTERM or SIGINT; a second one has its usual effect."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            self.stopping.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+
+    def reader(self, submit: Callable[[AnyIntent], None]) -> Callable[[bytes], None]:
+        """Takes the bytes of stdin and submits the intents in them."""
+        lines = IntentLines()
+
+        def feed(data: bytes) -> None:
+            for asked in lines.feed(data):
+                if isinstance(asked, IntentRefused):
+                    self._print(asked)
+                elif isinstance(asked, LeaveSpace) and not self._joined:
+                    self.stopping.set()
+                else:
+                    submit(asked)
+
+        return feed
+
+    async def follow(self, link: Link) -> None:
+        """Print what happens until the controller has ended."""
+        while True:
+            try:
+                message = await link.receive()
+            except LinkClosed:
+                return
+            if not isinstance(message, ViewChanged | Levels):
+                self._print(message)
+                self._note(message)
+
+    def result(self) -> int:
+        """The exit status; raises `CommandFailed` where the space was never entered."""
+        if self._failure is not None:
+            raise self._failure
+        return self._status
+
+    def _note(self, message: Message) -> None:
+        match message:
+            case Joined():
+                self._joined = True
+            case SpaceClosed(reason=reason):
+                if not self._joined and not self.stopping.is_set():
+                    self._fail(ExitStatus.REFUSED, reason)
+                self.finished.set()
+            case IntentRefused(reason=reason, intent=self._entering) if not self._joined:
+                self._fail(ExitStatus.REFUSED, reason)
+            case Failed(message=reason, cause=cause) if cause in _STATUS_OF_CAUSE:
+                if not self._joined or cause == "internal":
+                    self._fail(_STATUS_OF_CAUSE[cause], reason)
+
+    def _fail(self, status: ExitStatus, reason: str) -> None:
+        self._failure = self._failure or CommandFailed(status, reason)
+        self.finished.set()
+
+    def _broken(self) -> None:
+        self._status = ExitStatus.BROKEN_PIPE
+        self.stopping.set()
+
+    def _print(self, message: Message) -> None:
+        self.out.put(_line(message))
+
+
+def _line(message: Message) -> bytes:
+    fields: dict[str, object] = msgspec.to_builtins(message)
+    return msgspec.json.encode({"event": fields.pop("event"), "at": time.time(), **fields}) + b"\n"
+
+
+def _lost(number: int) -> bytes:
+    return _line(Failed(f"{number} lines were lost to slow reading", cause="slow_reader"))

@@ -1,0 +1,106 @@
+"""From arguments, environment and settings to what a controller is started with, all checked."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tui.cli.arguments import Arguments
+from tui.cli.status import CommandFailed, ExitStatus
+from tui.config.paths import DEFAULT_PROFILE, InvalidProfile, Paths, UnsafeDirectory
+from tui.config.schema import InvalidSetting, Settings, load_settings
+from tui.controller.options import ControllerOptions
+from tui.nostr.url import relay_url
+
+SECRET_VARIABLE = "SPACES_SECRET_KEY"  # noqa: S105 - its name, not its value
+
+
+class Setup(NamedTuple):
+    """Where the profile's files are, and what it is set to."""
+
+    paths: Paths
+    settings: Settings
+
+
+def set_up(arguments: Arguments, environ: Mapping[str, str] = os.environ) -> Setup:
+    """Paths and settings of the profile; raises `CommandFailed`."""
+    try:
+        paths = Paths(arguments.profile or DEFAULT_PROFILE, environ)
+        return Setup(paths, load_settings(paths.settings, environ, arguments.flags, relay_url))
+    except (InvalidProfile, InvalidSetting) as error:
+        raise CommandFailed(ExitStatus.USAGE, str(error)) from None
+
+
+def make_directories(paths: Paths) -> None:
+    """Make and check the directories of socket and logs; raises `CommandFailed`."""
+    try:
+        _ = paths.runtime, paths.state
+    except UnsafeDirectory as error:
+        raise CommandFailed(ExitStatus.CONTROLLER, str(error)) from None
+    except OSError as error:
+        reason = f"{error.filename} cannot be made: {error.strerror}"
+        raise CommandFailed(ExitStatus.CONTROLLER, reason) from None
+
+
+def controller_options(
+    arguments: Arguments,
+    setup: Setup,
+    *,
+    throwaway: bool = False,
+    environ: Mapping[str, str] = os.environ,
+) -> ControllerOptions:
+    """Options for a controller; with `throwaway` it makes a key where none is given.
+
+    Key and device specs are tried here, so that a bad one ends the command with one line.
+    """
+    settings = setup.settings
+    key_file = str(Path(settings.key_file).expanduser().absolute()) if settings.key_file else ""
+    secret = environ.get(SECRET_VARIABLE, "")
+    if secret and "key_file" not in arguments.flags:
+        key_file = ""
+    elif key_file:
+        secret = ""
+    if key_file or secret:
+        _check_key(key_file, secret)
+    microphone, speaker = _absolute(settings.microphone), _absolute(settings.speaker)
+    _check_sound(microphone, speaker)
+    return ControllerOptions(
+        profile=setup.paths.profile,
+        relays=settings.relays,
+        name=settings.name,
+        microphone=microphone,
+        speaker=speaker,
+        max_outputs=settings.max_outputs,
+        ice_servers=settings.ice_servers,
+        key_file=key_file,
+        secret=secret,
+        throwaway=throwaway and not (key_file or secret),
+    )
+
+
+def _check_key(key_file: str, secret: str) -> None:
+    from tui.nostr.keys import InvalidKey, KeyFileError, SecretKey, read_key_file
+
+    try:
+        _ = read_key_file(Path(key_file)) if key_file else SecretKey.parse(secret)
+    except KeyFileError as error:
+        raise CommandFailed(ExitStatus.KEY, str(error)) from None
+    except InvalidKey as error:
+        raise CommandFailed(ExitStatus.KEY, f"{SECRET_VARIABLE}: {error}") from None
+
+
+def _check_sound(microphone: str, speaker: str) -> None:
+    from tui.audio.errors import InvalidAudioSpec
+    from tui.audio.specs import parse_microphone, parse_speaker
+
+    try:
+        parse_microphone(microphone)
+        parse_speaker(speaker)
+    except InvalidAudioSpec as error:
+        raise CommandFailed(ExitStatus.USAGE, str(error)) from None
+
+
+def _absolute(spec: str) -> str:
+    """A device spec whose file is found from anywhere: the controller runs in `/`."""
+    kind, colon, path = spec.partition(":")
+    return f"file:{Path(path).expanduser().absolute()}" if colon and kind == "file" else spec
