@@ -75,7 +75,7 @@ class _Stream:
                 stream.start()
             except (sounddevice.PortAudioError, ValueError, OSError) as error:
                 reason = _reason(self._kind, self._name, error)
-                raise AudioUnavailable(reason, _hint(installed=True)) from error
+                raise AudioUnavailable(reason, hint(installed=True)) from error
 
     def close(self) -> None:
         """Stop the callbacks; harmless when nothing is open."""
@@ -150,19 +150,24 @@ class DeviceMicrophone(_Device):
         loop = asyncio.get_running_loop()
 
         def callback(data: Samples, frames: int, times: object, status: object) -> None:
-            now = self._called = self._monotonic()
-            if self._last and now - self._last > _LOST:
-                self._heard += int((now - self._last) * RATE / BLOCK)
-            self._last = now
-            self._heard += 1
-            self._blocks.append(data[:, 0].copy())
-            if self._heard % (FRAME // BLOCK) == 0:
+            self._called = self._monotonic()
+            if self.hear(data, self._called):
                 with contextlib.suppress(RuntimeError):  # the loop has been closed
-                    loop.call_soon_threadsafe(self._drain, listener)
+                    loop.call_soon_threadsafe(self.drain, listener)
 
         await self._keep_open(callback, listener.report)
 
-    def _drain(self, listener: Listener) -> None:
+    def hear(self, data: Samples, now: float) -> bool:
+        """Keep one block of the device, on its thread; True whenever a frame is complete."""
+        if self._last and now - self._last > _LOST:
+            self._heard += int((now - self._last) * RATE / BLOCK)
+        self._last = now
+        self._heard += 1
+        self._blocks.append(data[:, 0].copy())
+        return self._heard % (FRAME // BLOCK) == 0
+
+    def drain(self, listener: Listener) -> None:
+        """Hand on what is complete, in the event loop."""
         while len(self._blocks) >= FRAME // BLOCK:
             overflow = self._heard - self._taken - len(self._blocks)
             if overflow >= FRAME // BLOCK:
@@ -217,7 +222,7 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except (OSError, ImportError) as error:  # OSError where PortAudio itself is missing
-        raise AudioUnavailable(f"PortAudio is missing: {error}", _hint(installed=False)) from error
+        raise AudioUnavailable(f"PortAudio is missing: {error}", hint(installed=False)) from error
     return sounddevice
 
 
@@ -226,18 +231,18 @@ def _reason(kind: str, name: str | None, error: Exception) -> str:
     return f"the {_WHAT[kind]} {name or 'default'!r} cannot be opened: {text}"
 
 
-def _hint(*, installed: bool) -> str:
+def hint(*, installed: bool, os_release: Path = Path("/etc/os-release")) -> str:
     """What the user of this system can do about sound that fails."""
     if sys.platform == "darwin":
         return "allow the microphone for this terminal in the privacy settings"
-    names = _distribution()
+    names = _distribution(os_release)
     command = next((_PACKAGES[name] for name in names if name in _PACKAGES), "install PortAudio")
     if not installed:
         return command
     return f"is a sound server running? PulseAudio and PipeWire also need: {command}"
 
 
-def _distribution(path: Path = Path("/etc/os-release")) -> list[str]:
+def _distribution(path: Path) -> list[str]:
     """The ID and ID_LIKE of the Linux distribution (os-release(5)), most specific first."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

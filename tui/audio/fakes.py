@@ -121,8 +121,8 @@ class FileSpeaker:
         pacer = Pacer(FRAME / RATE, self._monotonic())
         try:
             while not stop.wait(pacer.wait(self._monotonic())):
-                for _ in range(FRAME // BLOCK):
-                    self._writer.write(render())
+                blocks = [render() for _ in range(FRAME // BLOCK)]
+                self._writer.write(np.concatenate(blocks))
                 pacer.advance(self._monotonic())
         finally:
             self._writer.close()

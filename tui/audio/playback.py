@@ -41,14 +41,20 @@ class VoiceStats(msgspec.Struct, frozen=True):
 class Playback:
     """Plays what is pushed; all methods belong to the event loop and none of them waits."""
 
-    def __init__(self, health: Health, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        health: Health,
+        *,
+        playing: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._health = health
         self._monotonic = monotonic
         # The speaker's thread drains this, so that neither ever waits for a lock of the other.
         self._inbox: deque[tuple[str, OpusPacket | None, float]] = deque(maxlen=AUDIO_INBOX)
         self._gains: dict[str, float] = {}
         self._playout = Playout()
-        self.playing = True  # False where nothing will ever ask for sound
+        self._playing = playing  # False where nothing will ever ask for sound
 
     @property
     def problem(self) -> AudioUnavailable | None:
@@ -62,12 +68,12 @@ class Playback:
 
     def push(self, origin: str, packet: OpusPacket) -> None:
         """Play `packet` as the voice of `origin` (a public key), in its time."""
-        if self.playing:
+        if self._playing:
             self._inbox.append((origin, packet, self._monotonic()))
 
     def drop(self, origin: str) -> None:
         """Silence `origin` at once; its volume is kept."""
-        if self.playing:
+        if self._playing:
             self._inbox.append((origin, None, 0.0))
 
     def set_volume(self, origin: str, gain: float) -> None:
@@ -109,11 +115,10 @@ async def open_playback(
     """
     parsed = parse_speaker(spec)
     health = Health(on_problem)
-    playback = Playback(health)
     if isinstance(parsed, Nothing):
-        playback.playing = False
-        yield playback
+        yield Playback(health, playing=False)
         return
+    playback = Playback(health)
     speaker = await _open(parsed)
     async with health.watching(_play(speaker, playback, health)):
         yield playback

@@ -1,0 +1,306 @@
+import asyncio
+import itertools
+import json
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tui.audio import devices
+from tui.audio.opus import Decoder
+
+ROOT = str(Path(__file__).parents[2])
+
+HEAR = """
+import asyncio, json, sys
+from tui.audio.capture import open_capture
+
+def say(**words):
+    print(json.dumps(words), flush=True)
+
+async def main():
+    def on_packet(packet):
+        say(sequence=packet.sequence, level=packet.level, payload=packet.payload.hex())
+    async with open_capture(sys.argv[1], on_packet, on_problem=lambda p: say(problem=p and str(p))):
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+say(over=True)
+"""
+
+SPEAK = """
+import asyncio, json, sys
+from tui.audio.capture import open_capture
+from tui.audio.playback import open_playback
+
+def say(**words):
+    print(json.dumps(words), flush=True)
+
+async def main():
+    def on_problem(problem):
+        say(problem=problem and str(problem))
+    async with open_playback(sys.argv[1], on_problem=on_problem) as playback:
+        async with open_capture("tone:440", lambda packet: playback.push("a", packet)):
+            await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+say(over=True)
+"""
+
+
+class Child:
+    """A process of ours beside a sound server; it ends when its input does."""
+
+    def __init__(self, process):
+        self.process = process
+
+    async def says(self, wanted, seconds=20.0):
+        """The first line that `wanted` accepts."""
+        async with asyncio.timeout(seconds):
+            while line := await self.process.stdout.readline():
+                words = json.loads(line)
+                if wanted(words):
+                    return words
+        raise AssertionError(await self.process.stderr.read())
+
+    async def ends(self):
+        self.process.stdin.close()
+        await self.says(lambda words: "over" in words)
+        assert await asyncio.wait_for(self.process.wait(), 10) == 0
+
+
+@pytest.fixture
+async def child():
+    children = []
+
+    async def start(script, spec, env=None):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", script, spec),
+            env={**(env or {}), "PYTHONPATH": ROOT},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            limit=2**20,
+        )
+        children.append(process)
+        return Child(process)
+
+    yield start
+    for process in children:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def works(words):
+    return "problem" in words and words["problem"] is None
+
+
+def fails(words):
+    return bool(words.get("problem"))
+
+
+@pytest.mark.needs("pulseaudio", "pactl", "paplay")
+async def test_microphone_hears_what_is_played_to_it(pulse, child, tone, peak, tmp_path):
+    path = tmp_path / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes((tone(20.0) * 32767).astype("<i2").tobytes())
+    microphone = await child(HEAR, "default", pulse.env)
+    await microphone.says(works)
+    player = await pulse.spawn("paplay", "--device=micfeed", str(path))
+    try:
+        await microphone.says(lambda words: words.get("level", 127) < 20)
+        heard = [await microphone.says(lambda words: "payload" in words) for _ in range(60)]
+    finally:
+        player.terminate()
+        await player.wait()
+    await microphone.ends()
+    assert {b["sequence"] - a["sequence"] for a, b in itertools.pairwise(heard)} <= {1, -65_535}
+    decoder = Decoder()
+    sound = np.concatenate([decoder.decode(bytes.fromhex(words["payload"])) for words in heard])
+    assert peak(sound[9600:]) == pytest.approx(440, abs=2)
+
+
+async def record(pulse, seconds):
+    """What the speaker plays from now on, as soon as it plays anything."""
+    recorder = await pulse.spawn(
+        *("parec", "--device=speaker.monitor", "--raw", "--format=s16le"),
+        *("--rate=48000", "--channels=1", "--latency-msec=20"),
+        stdout=subprocess.PIPE,
+    )
+    heard = bytearray()
+    try:
+        async with asyncio.timeout(20):
+            while len(heard) < seconds * 96_000:
+                piece = await recorder.stdout.read(9600)
+                assert piece, "the recorder has ended"
+                if heard or any(piece):
+                    heard += piece
+    finally:
+        recorder.terminate()
+        await recorder.communicate()
+    return np.frombuffer(bytes(heard[: int(seconds * 48_000) * 2]), "<i2") / 32768
+
+
+@pytest.mark.needs("pulseaudio", "pactl", "parec")
+async def test_speaker_is_heard(pulse, child, peak):
+    speaker = await child(SPEAK, "default", pulse.env)
+    await speaker.says(works)
+    heard = await record(pulse, 3.0)
+    await speaker.ends()
+    assert peak(heard[48_000:96_000], share=0.8) == pytest.approx(440, abs=2)
+    assert np.abs(heard).max() == pytest.approx(0.3, rel=0.2)
+    # A busy machine starves the virtual card now and then; the tone is there all the same.
+    power = np.sqrt((heard[24_000:].reshape(-1, 480) ** 2).mean(axis=1))
+    assert np.mean(power > 0.1) > 0.9
+
+
+@pytest.mark.needs("pulseaudio", "pactl", "parec")
+async def test_lost_sound_server_comes_back(pulse, child, peak):
+    speaker = await child(SPEAK, "default", pulse.env)
+    await speaker.says(works)
+    await record(pulse, 0.1)
+    pulse.server.kill()
+    await pulse.server.wait()
+    await speaker.says(fails)
+    await pulse.start()
+    await speaker.says(works)
+    heard = await record(pulse, 1.5)
+    await speaker.ends()
+    assert peak(heard[24_000:72_000], share=0.8) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.needs("pulseaudio", "pactl")
+async def test_unknown_device_is_a_problem_that_names_it(pulse, child):
+    speaker = await child(SPEAK, "no such device", pulse.env)
+    assert "no such device" in (await speaker.says(fails))["problem"]
+    await speaker.ends()
+
+
+WITHOUT_PORTAUDIO = """
+import asyncio, ctypes.util, json, time
+find = ctypes.util.find_library
+ctypes.util.find_library = lambda name: None if "portaudio" in name else find(name)
+from tui.audio.capture import open_capture
+from tui.audio.playback import open_playback
+
+async def main():
+    sent = []
+    async with open_capture("default", sent.append) as lost, open_playback("default") as silent:
+        async with open_playback("null"), open_capture("tone:440", sent.append) as fake:
+            deadline = time.monotonic() + 20
+            while len(sent) < 10 and time.monotonic() < deadline:
+                silent.push("a", sent[-1]) if sent else None
+                await asyncio.sleep(0.01)
+        print(json.dumps({
+            "problems": [str(lost.problem), str(silent.problem)],
+            "hint": lost.problem.hint,
+            "available": [lost.available, silent.available, fake.available],
+            "sent": len(sent),
+        }))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="wheels for other systems carry PortAudio")
+def test_without_portaudio_only_sound_is_missing():
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PORTAUDIO],
+        env={"PYTHONPATH": ROOT},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert all("PortAudio" in problem for problem in told["problems"])
+    assert told["hint"]
+    assert told["available"] == [False, False, True]
+    assert told["sent"] >= 10
+    assert "Traceback" not in run.stderr
+
+
+def test_nothing_of_portaudio_is_loaded_before_it_is_needed():
+    modules = "tui.audio.capture, tui.audio.playback, tui.audio.specs, tui.audio.devices"
+    script = f"import sys, {modules}; print('sounddevice' in sys.modules, 'av' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": ROOT},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "apt install libportaudio2"),
+        ("ID=fedora\n", "dnf install portaudio"),
+        ("ID=alpine\n", "apk add portaudio"),
+        ("ID=arch", "pacman -S portaudio"),
+        ("ID=plan9\n", "install PortAudio"),
+        (None, "install PortAudio"),
+    ],
+)
+def test_hint_names_the_packages_of_the_distribution(release, command, tmp_path, monkeypatch):
+    path = tmp_path / "os-release"
+    if release is not None:
+        path.write_text(release)
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    assert command in devices.hint(installed=False, os_release=path)
+    assert "sound server" in devices.hint(installed=True, os_release=path)
+
+
+class Listener:
+    def __init__(self):
+        self.frames, self.skipped = [], 0
+
+    def frame(self, samples):
+        self.frames.append(samples)
+
+    def skip(self, frames):
+        self.skipped += frames
+
+
+def blocks(microphone, first, count):
+    for number in range(first, first + count):
+        microphone.hear(np.full((480, 1), number, np.float32), number * 0.01)
+
+
+def test_frames_of_the_microphone_keep_their_order():
+    microphone, listener = devices.DeviceMicrophone(None), Listener()
+    blocks(microphone, 1, 6)
+    microphone.drain(listener)
+    blocks(microphone, 7, 1)
+    microphone.drain(listener)
+    assert [set(frame) for frame in listener.frames] == [{1, 2}, {3, 4}, {5, 6}]
+    assert listener.skipped == 0
+
+
+def test_blocks_that_nobody_fetched_are_time_that_went_by():
+    microphone, listener = devices.DeviceMicrophone(None), Listener()
+    blocks(microphone, 1, 150)
+    microphone.drain(listener)
+    assert len(listener.frames) == 25
+    assert listener.skipped == 50
+    assert set(listener.frames[-1]) == {149, 150}
+
+
+def test_time_without_the_device_went_by():
+    microphone, listener = devices.DeviceMicrophone(None), Listener()
+    blocks(microphone, 1, 4)
+    microphone.drain(listener)
+    blocks(microphone, 1005, 4)
+    microphone.drain(listener)
+    assert len(listener.frames) == 4
+    assert listener.skipped == pytest.approx(500, abs=1)
