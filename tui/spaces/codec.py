@@ -5,15 +5,17 @@ Reads what the draft and other clients write, also where they differ from what w
 Everything here is pure: time comes in as an argument.
 """
 
-from collections.abc import Callable
-from math import isnan
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any, Final, TypedDict, TypeVar
 
 import msgspec
 
 from tui.config import limits
-from tui.nostr.event import Event
+from tui.nostr.event import BAD_JSON, Event
 from tui.nostr.text import clean_text
+from tui.nostr.url import InvalidRelayUrl, relay_url
 from tui.spaces.events import (
     CLOSE_SPACE,
     CONFIRM_CONNECTION,
@@ -61,21 +63,17 @@ class _Place(TypedDict):
     id: str
 
 
-class _HostContent(msgspec.Struct):
-    networkMetrics: object = None  # noqa: N815 - the wire's spelling
-
-
 class _CreateContent(msgspec.Struct):
     id: str
-    name: str = ""
-    host: _HostContent = msgspec.field(default_factory=_HostContent)
+    name: object = ""
+    host: object = None
     summary: object = ""
     relays: object = ()
 
 
 class _JoinContent(msgspec.Struct):
     name: object = ""
-    networkMetrics: object = None  # noqa: N815
+    networkMetrics: object = None  # noqa: N815 - the wire's spelling
 
 
 class _ReasonContent(msgspec.Struct):
@@ -122,14 +120,20 @@ def _read_create(event: Event, place: _Place) -> SpaceEvent:
     if place["space"].host != event.pubkey:
         raise InvalidSpaceEvent("a space is created by its host")
     content = _content(event, _CreateContent)
-    relays = content.relays if isinstance(content.relays, list) else []
+    host = content.host if isinstance(content.host, dict) else {}
     return SpaceCreated(
         **place,
-        name=clean_text(content.name, limits.NAME_LENGTH) or place["space"].id,
-        metrics=read_metrics(content.host.networkMetrics),
+        name=_text(content.name, limits.NAME_LENGTH) or place["space"].id,
+        metrics=read_metrics(host.get("networkMetrics")),
         summary=_text(content.summary, limits.SUMMARY_LENGTH),
-        relays=tuple(url for url in relays if isinstance(url, str))[: limits.SPACE_RELAYS],
+        relays=tuple(islice(_relay_urls(content.relays), limits.SPACE_RELAYS)),
     )
+
+
+def _relay_urls(value: object) -> Iterator[str]:
+    for text in value[: limits.RELAY_HINTS] if isinstance(value, list) else ():
+        with suppress(InvalidRelayUrl):
+            yield relay_url(text if isinstance(text, str) else "")
 
 
 def _read_close(event: Event, place: _Place) -> SpaceEvent:
@@ -217,7 +221,7 @@ def _content(event: Event, shape: type[_Content]) -> _Content:
     """The JSON of an event's content; an empty one, which others send, is an empty object."""
     try:
         return msgspec.json.decode(event.content or "{}", type=shape)
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise InvalidSpaceEvent(f"content: {error}") from None
 
 
@@ -271,9 +275,9 @@ def _number(value: object, highest: int) -> int:
             value = float(value)
         except ValueError:
             return 0
-    if isinstance(value, bool) or not isinstance(value, int | float) or isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    return int(max(0, min(value, highest)))
+    return int(max(0, min(value, highest)))  # 0 for NaN too: it is greater than nothing
 
 
 class UnreadableSdp(ValueError):
@@ -318,5 +322,5 @@ def write_candidate(candidate: IceCandidate) -> str:
 def _object(content: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise UnreadableSdp(str(error)) from None
