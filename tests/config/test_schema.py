@@ -40,7 +40,7 @@ def test_flag_before_variable_before_file_before_default(file: Path) -> None:
     environ = {"SPACES_NAME": "variable", "SPACES_SPEAKER": "variable", "SPACES_MAX_OUTPUTS": "2"}
     found = load_settings(file, environ, {"name": "flag", "max_outputs": "3"})
     assert (found.name, found.speaker, found.microphone) == ("flag", "variable", "file")
-    assert (found.max_outputs, found.theme) == (3, "")
+    assert (found.max_outputs, found.theme) == (3, "dark")
 
 
 def test_lists_in_variables_are_parted_by_commas_or_space(file: Path) -> None:

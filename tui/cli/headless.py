@@ -13,10 +13,9 @@ from collections.abc import Callable
 import msgspec
 
 from tui.cli.arguments import Arguments
-from tui.cli.start import controller_options, set_up
+from tui.cli.start import controller_options, first_intent, set_up
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.cli.stdio import LineWriter, read_in_thread
-from tui.config import limits
 from tui.config.logs import log_to_stderr
 from tui.controller.controller import Controller
 from tui.controller.hosting import end_by_force_later, first_of, tune_for_media
@@ -51,18 +50,6 @@ def run(arguments: Arguments) -> int:
     # A job in the background of a terminal has no input; without this it would be stopped.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     return asyncio.run(_run(options, entering))
-
-
-def first_intent(arguments: Arguments, *, muted: bool) -> HostSpace | JoinSpace:
-    """What `host` or `join` asks for; raises `CommandFailed`."""
-    if arguments.command == "join":
-        return JoinSpace(ref=arguments.ref.strip(), muted=muted)
-    name = arguments.space_name.strip()
-    if not 0 < len(name) <= limits.NAME_LENGTH:
-        raise CommandFailed(ExitStatus.USAGE, f"NAME has 1 to {limits.NAME_LENGTH} characters")
-    if len(arguments.id) > limits.SPACE_ID_LENGTH:
-        raise CommandFailed(ExitStatus.USAGE, f"ID has up to {limits.SPACE_ID_LENGTH} characters")
-    return HostSpace(name=name, id=arguments.id, muted=muted)
 
 
 async def _run(options: ControllerOptions, entering: HostSpace | JoinSpace) -> int:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from tui.cli.arguments import Arguments
 from tui.cli.status import CommandFailed, ExitStatus
+from tui.config import limits
 from tui.config.paths import DEFAULT_PROFILE, InvalidProfile, Paths, UnsafeDirectory
 from tui.config.schema import InvalidSetting, Settings, load_settings
+from tui.controller.intents import HostSpace, JoinSpace
 from tui.controller.options import ControllerOptions
 from tui.nostr.url import relay_url
 
@@ -60,11 +62,9 @@ def controller_options(
         key_file = ""
     elif key_file:
         secret = ""
-    if key_file or secret:
-        _check_key(key_file, secret)
     microphone, speaker = _absolute(settings.microphone), _absolute(settings.speaker)
     _check_sound(microphone, speaker)
-    return ControllerOptions(
+    options = ControllerOptions(
         profile=setup.paths.profile,
         relays=settings.relays,
         name=settings.name,
@@ -76,17 +76,35 @@ def controller_options(
         secret=secret,
         throwaway=throwaway and not (key_file or secret),
     )
+    if key_file or secret:
+        public_key(options)
+    return options
 
 
-def _check_key(key_file: str, secret: str) -> None:
+def public_key(options: ControllerOptions) -> str:
+    """The public key (hex) of the secret that is given; raises `CommandFailed`."""
     from tui.nostr.keys import InvalidKey, KeyFileError, SecretKey, read_key_file
 
     try:
-        _ = read_key_file(Path(key_file)) if key_file else SecretKey.parse(secret)
+        if options.key_file:
+            return read_key_file(Path(options.key_file)).public
+        return SecretKey.parse(options.secret).public
     except KeyFileError as error:
         raise CommandFailed(ExitStatus.KEY, str(error)) from None
     except InvalidKey as error:
         raise CommandFailed(ExitStatus.KEY, f"{SECRET_VARIABLE}: {error}") from None
+
+
+def first_intent(arguments: Arguments, *, muted: bool = True) -> HostSpace | JoinSpace:
+    """What `host` or `join` asks for; raises `CommandFailed`."""
+    if arguments.command == "join":
+        return JoinSpace(ref=arguments.ref.strip(), muted=muted)
+    name = arguments.space_name.strip()
+    if not 0 < len(name) <= limits.NAME_LENGTH:
+        raise CommandFailed(ExitStatus.USAGE, f"NAME has 1 to {limits.NAME_LENGTH} characters")
+    if len(arguments.id) > limits.SPACE_ID_LENGTH:
+        raise CommandFailed(ExitStatus.USAGE, f"ID has up to {limits.SPACE_ID_LENGTH} characters")
+    return HostSpace(name=name, id=arguments.id, muted=muted)
 
 
 def _check_sound(microphone: str, speaker: str) -> None:

@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _Text,
         msgspec.Meta(description="file with the secret key (mode 0600, nsec or hex)"),
     ] = ""
-    theme: Annotated[_Text, msgspec.Meta(description="name of a theme")] = ""
+    theme: Annotated[_Text, msgspec.Meta(description="name of a theme")] = "dark"
 
 
 def describe(field: str) -> str:

@@ -1,0 +1,175 @@
+"""`spaces`, and `host` and `join` with screens: the terminal application over the controller.
+
+The application paints before the controller is looked for. Only a controller that runs already is
+asked first whether it does what the arguments want.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from logging.handlers import RotatingFileHandler
+
+from tui.cli.arguments import Arguments
+from tui.cli.controller import read_view
+from tui.cli.start import Setup, controller_options, first_intent, make_directories, set_up
+from tui.cli.start import public_key as public_key_of
+from tui.cli.status import CommandFailed, ExitStatus
+from tui.config import limits
+from tui.config.logs import Redacting, open_log, start_logging
+from tui.config.paths import Paths
+from tui.controller.intents import (
+    AddRelay,
+    AnyIntent,
+    HostSpace,
+    JoinSpace,
+    SetName,
+    UseKey,
+    UseKeyFile,
+    UseThrowawayKey,
+)
+from tui.controller.link import Link, SocketLink
+from tui.controller.options import ControllerOptions
+from tui.controller.process import ControllerFailed, attach, ensure_controller
+from tui.controller.views import View
+
+
+def run(arguments: Arguments) -> int:
+    """Show the screens until the user leaves them; the space goes on."""
+    check_terminal()
+    setup = set_up(arguments)
+    make_directories(setup.paths)
+    entering = first_intent(arguments) if arguments.command else None
+    options = controller_options(arguments, setup, throwaway=entering is not None)
+    has_key = asyncio.run(_adapt_running(arguments, setup.paths, options))
+    if has_key is None:
+        has_key = bool(options.key_file or options.secret or options.throwaway)
+    return _show(setup, Connector(setup.paths, options, entering), first_run=not has_key)
+
+
+def check_terminal() -> None:
+    """Refuse a terminal that cannot show screens; raises `CommandFailed`."""
+    if os.environ.get("TERM", "dumb") in ("", "dumb"):
+        problem = "this terminal (TERM) cannot show screens"
+    elif not (sys.stdin.isatty() and sys.stdout.isatty()):
+        problem = "the screens need a terminal"
+    else:
+        return
+    hint = "for scripts there are `spaces host NAME --headless` and `spaces join REF --headless`"
+    raise CommandFailed(ExitStatus.TERMINAL, f"{problem}; {hint}")
+
+
+class Connector:
+    """How the application gets its link: the controller is started once, then only looked for.
+
+    What was asked for on the command line is sent once, over the first link.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        options: ControllerOptions,
+        entering: HostSpace | JoinSpace | None = None,
+    ) -> None:
+        self._paths = paths
+        self._options = options
+        self._entering = entering
+        self._started = False
+
+    async def __call__(self) -> Link:
+        """A link; raises `ControllerFailed`, `LinkClosed` or `OSError`."""
+        link: SocketLink | None
+        if self._started:  # one that was stopped is not started behind the user's back
+            link = await attach(self._paths)
+            if link is None:
+                raise ControllerFailed("the controller has ended; start `spaces` again")
+            return link
+        link = await ensure_controller(self._paths, self._options)
+        if self._entering is not None:
+            await link.send(self._entering)
+        self._started = True
+        return link
+
+
+def _show(setup: Setup, connect: Connector, *, first_run: bool) -> int:
+    from tui.app import SpacesApp
+
+    os.umask(0o077)
+    os.close(open_log(setup.paths.ui_log))
+    log = RotatingFileHandler(
+        setup.paths.ui_log, maxBytes=limits.LOG_FILE_BYTES, backupCount=1, encoding="utf-8"
+    )
+    log.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    start_logging(log, logging.INFO)
+    app = SpacesApp(
+        connect,
+        first_run=first_run,
+        theme=setup.settings.theme,
+        theme_folders=[setup.paths.themes],
+    )
+    app.run()
+    if app.return_code:
+        reason = f"the screens failed, the space goes on; the log is {setup.paths.ui_log}"
+        raise CommandFailed(ExitStatus.FAULT, reason)
+    return ExitStatus.DONE
+
+
+async def _adapt_running(
+    arguments: Arguments, paths: Paths, options: ControllerOptions
+) -> bool | None:
+    """Give a running controller what the arguments ask for; whether it has a key, if one runs."""
+    async with _running(paths) as link:
+        if link is None:
+            return None
+        view = await read_view(link)
+        wishes = wishes_for(view, arguments.flags, options)
+        for wish in wishes:
+            await link.send(wish)
+        return bool(view.me.pubkey) or any(
+            isinstance(wish, UseKey | UseKeyFile | UseThrowawayKey) for wish in wishes
+        )
+
+
+@asynccontextmanager
+async def _running(paths: Paths) -> AsyncIterator[SocketLink | None]:
+    link = await attach(paths)
+    try:
+        yield link
+    finally:
+        if link is not None:
+            await link.close()
+
+
+def wishes_for(view: View, flags: dict[str, object], options: ControllerOptions) -> list[AnyIntent]:
+    """What makes a running controller do as the flags say; `CommandFailed` if nothing can."""
+    wishes: list[AnyIntent] = []
+    if "relays" in flags:
+        wishes += [AddRelay(url) for url in options.relays if url not in view.relays]
+    if "name" in flags and options.name != view.me.name:
+        wishes.append(SetName(options.name))
+    same = {
+        "microphone": options.microphone == view.audio.microphone,
+        "speaker": options.speaker == view.audio.speaker,
+    }
+    for field in ("microphone", "speaker", "max_outputs", "ice_servers"):
+        if field in flags and not same.get(field, False):
+            raise _fixed(field.replace("_", " "))
+    if options.key_file or options.secret:
+        if not view.me.pubkey:
+            wishes.append(
+                UseKeyFile(options.key_file) if options.key_file else UseKey(options.secret)
+            )
+        elif ("key_file" in flags or options.secret) and public_key_of(options) != view.me.pubkey:
+            raise _fixed("key")
+    elif options.throwaway and not view.me.pubkey:
+        wishes.append(UseThrowawayKey())
+    return wishes
+
+
+def _fixed(what: str) -> CommandFailed:
+    return CommandFailed(
+        ExitStatus.CONTROLLER,
+        f"a controller is running, and its {what} cannot change; end it with `spaces stop`",
+    )
