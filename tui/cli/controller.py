@@ -101,7 +101,7 @@ def _as_text(view: View) -> str:
     if (space := view.space) is not None and space.stage in ("joining", "joined"):
         people = sum(person.present for person in view.participants.values())
         parts[2:] = [
-            f"{space.stage} {space.name!r} as {space.role}",
+            f"{'in' if space.stage == 'joined' else space.stage} {space.name!r} as {space.role}",
             f"{people} people",
             f"microphone {space.microphone}",
         ]
