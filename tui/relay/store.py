@@ -107,7 +107,7 @@ class EventStore:
         self._deadline = float("inf")
         try:
             self._db = sqlite3.connect(
-                path or ":memory:", isolation_level=None, timeout=1.0, check_same_thread=False
+                path or ":memory:", isolation_level=None, timeout=0, check_same_thread=False
             )
         except sqlite3.Error as error:
             raise StoreError(f"cannot open the store {path}: {error}") from None
