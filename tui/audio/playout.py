@@ -1,9 +1,9 @@
 """From the packets of many origins to one block of sound, whenever the speaker asks for it.
 
 Everything here runs on the thread of the speaker. For a sound card that is its callback: decoding
-there costs 2 to 5 ms a second and voice, the card's own clock then paces the jitter buffers, and sound
-goes on while the event loop is busy. A ring filled beforehand by another thread would need the
-interpreter's lock just the same, and add its own length to the delay.
+there costs 2 to 5 ms a second and voice, the card's own clock then paces the jitter buffers, and
+sound goes on while the event loop is busy. A ring filled beforehand by another thread would need
+the interpreter's lock just the same, and add its own length to the delay.
 """
 
 from collections import Counter
