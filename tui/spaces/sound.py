@@ -7,8 +7,12 @@ from typing import Literal
 
 from tui.audio.capture import Capture, open_capture
 from tui.audio.levels import Activity
-from tui.audio.packet import OpusPacket
+from tui.audio.packet import SILENT_LEVEL, OpusPacket
 from tui.audio.playback import Playback, open_playback
+
+# A plain browser may send no levels; then the size of a packet tells speech from silence.
+_SILENT_BYTES = 12
+_UNKNOWN_LEVEL = 30
 
 
 class Sound:
@@ -68,7 +72,10 @@ class Sound:
 
     def play(self, origin: str, packet: OpusPacket) -> None:
         """One packet of somebody's sound."""
-        self.activity.push(origin, packet.level, self._monotonic())
+        level = packet.level
+        if level == SILENT_LEVEL and len(packet.payload) > _SILENT_BYTES:
+            level = _UNKNOWN_LEVEL
+        self.activity.push(origin, level, self._monotonic())
         if self._playback is not None:
             self._playback.push(origin, packet)
 
