@@ -1,10 +1,13 @@
 """The command line. Imports nothing of the program but its exit statuses."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from tui.cli.status import MEANINGS, ExitStatus
+
+DEMO_PEOPLE = 8
+DEMO_SEED = 1
 
 _EPILOG = "exit status:\n" + "\n".join(f"  {status:<4} {text}" for status, text in MEANINGS.items())
 _ENVIRONMENT = """
@@ -81,8 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         return parser
 
     demo = add("demo", "try it out: simulated people, no key, network or sound card needed")
-    demo.add_argument("--people", type=_count(1, 64), default=8, metavar="N", help="how many")
-    demo.add_argument("--seed", type=int, default=1, metavar="N", help="another script, another N")
+    demo.add_argument(
+        "--people", type=_count(1, 64), default=DEMO_PEOPLE, metavar="N", help="how many"
+    )
+    demo.add_argument(
+        "--seed", type=int, default=DEMO_SEED, metavar="N", help="another script, another N"
+    )
 
     host = add("host", "create a space and enter it as its host")
     host.add_argument("space_name", metavar="NAME", help="what the space is called")
@@ -129,7 +136,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
 
 
-def _count(least: int, most: int) -> "type[int]":
+def _count(least: int, most: int) -> Callable[[str], int]:
     def count(text: str) -> int:
         number = int(text)
         if not least <= number <= most:
@@ -137,7 +144,7 @@ def _count(least: int, most: int) -> "type[int]":
         return number
 
     count.__name__ = "number"  # argparse names it in its message
-    return count  # type: ignore[return-value]
+    return count
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -11,8 +11,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING
 
-from tui.cli.arguments import Arguments
+from tui.cli.arguments import DEMO_PEOPLE, DEMO_SEED, Arguments
 from tui.cli.controller import read_view
 from tui.cli.start import Setup, controller_options, first_intent, make_directories, set_up
 from tui.cli.start import public_key as public_key_of
@@ -34,6 +35,9 @@ from tui.controller.link import Link, SocketLink
 from tui.controller.options import ControllerOptions
 from tui.controller.process import ControllerFailed, attach, ensure_controller
 from tui.controller.views import View
+
+if TYPE_CHECKING:
+    from tui.demo.running import Demo
 
 
 def run(arguments: Arguments) -> int:
@@ -64,7 +68,8 @@ def check_terminal() -> None:
 class Connector:
     """How the application gets its link: the controller is started once, then only looked for.
 
-    What was asked for on the command line is sent once, over the first link.
+    What was asked for on the command line is sent once, over the first link. After `start_demo`
+    links lead to a demo instead, which `close` ends.
     """
 
     def __init__(
@@ -77,10 +82,13 @@ class Connector:
         self._options = options
         self._entering = entering
         self._started = False
+        self._demo: Demo | None = None
 
     async def __call__(self) -> Link:
         """A link; raises `ControllerFailed`, `LinkClosed` or `OSError`."""
         link: SocketLink | None
+        if self._demo is not None:
+            return await self._demo.connect()
         if self._started:  # one that was stopped is not started behind the user's back
             link = await attach(self._paths)
             if link is None:
@@ -91,6 +99,26 @@ class Connector:
             await link.send(self._entering)
         self._started = True
         return link
+
+    async def start_demo(self) -> None:
+        """Make links lead to a demo from now on; raises `DemoFailed`."""
+        from tui.demo.running import Demo
+
+        options = self._options
+        self._demo = self._demo or Demo(
+            DEMO_PEOPLE,
+            DEMO_SEED,
+            microphone=options.microphone,
+            speaker=options.speaker,
+            name=options.name,
+        )
+        self._demo.start()
+        await self._demo.ready()
+
+    def close(self) -> None:
+        """End the demo, if one was started; the controller goes on."""
+        if self._demo is not None:
+            self._demo.close()
 
 
 def _show(setup: Setup, connect: Connector, *, first_run: bool) -> int:
@@ -108,8 +136,12 @@ def _show(setup: Setup, connect: Connector, *, first_run: bool) -> int:
         first_run=first_run,
         theme=setup.settings.theme,
         theme_folders=[setup.paths.themes],
+        start_demo=connect.start_demo,
     )
-    app.run()
+    try:
+        app.run()
+    finally:
+        connect.close()
     if app.return_code:
         reason = f"the screens failed, the space goes on; the log is {setup.paths.ui_log}"
         raise CommandFailed(ExitStatus.FAULT, reason)

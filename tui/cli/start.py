@@ -62,8 +62,7 @@ def controller_options(
         key_file = ""
     elif key_file:
         secret = ""
-    microphone, speaker = _absolute(settings.microphone), _absolute(settings.speaker)
-    _check_sound(microphone, speaker)
+    microphone, speaker = device_specs(settings)
     options = ControllerOptions(
         profile=setup.paths.profile,
         relays=settings.relays,
@@ -107,15 +106,18 @@ def first_intent(arguments: Arguments, *, muted: bool = True) -> HostSpace | Joi
     return HostSpace(name=name, id=arguments.id, muted=muted)
 
 
-def _check_sound(microphone: str, speaker: str) -> None:
+def device_specs(settings: Settings) -> tuple[str, str]:
+    """Microphone and speaker, with paths that hold anywhere; raises `CommandFailed`."""
     from tui.audio.errors import InvalidAudioSpec
     from tui.audio.specs import parse_microphone, parse_speaker
 
+    microphone, speaker = _absolute(settings.microphone), _absolute(settings.speaker)
     try:
         parse_microphone(microphone)
         parse_speaker(speaker)
     except InvalidAudioSpec as error:
         raise CommandFailed(ExitStatus.USAGE, str(error)) from None
+    return microphone, speaker
 
 
 def _absolute(spec: str) -> str:
