@@ -127,16 +127,19 @@ class Stage:
         self._exits = exits
         self.wait_until = wait_until
 
-    async def start(self, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
-        """The real command, from the repository."""
+    async def start(
+        self, *arguments: str, terminal: int = asyncio.subprocess.PIPE
+    ) -> asyncio.subprocess.Process:
+        """The real command, from the repository, on pipes or in a terminal."""
         process = await asyncio.create_subprocess_exec(
             *SPACES,
             *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdin=terminal,
+            stdout=terminal,
+            stderr=None if terminal == asyncio.subprocess.PIPE else terminal,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm-256color"},
             limit=1 << 20,
-            **options,
         )
         self._exits.push_async_callback(_kill, process)
         return process
