@@ -2,7 +2,8 @@
 
 Presence and connections are last-writer-wins registers; roles follow from the moderation events in
 the order `(at, id)`, with authority judged at each event's own place. An event that belongs
-before others already folded makes only the moderation events be folded again.
+before others already judged makes all moderation be judged again, once for however many came
+(relays send the past newest first), when somebody next asks for a role.
 What depends on the time takes `now`, in unix seconds.
 """
 
@@ -62,11 +63,12 @@ class SpaceState:
         self._seen: dict[str, PeerJoined] = {}
         self._edges: dict[frozenset[str], tuple[tuple[int, int, str], Edge | None]] = {}
         self._moderation: list[tuple[int, str, _Moderation]] = []
-        self._others_acts = 0
+        self._acts = {True: 0, False: 0}  # moderation by the host, by others
+        self._judged = 0  # how many of them, in order, the next three take into account
         self._roles: dict[str, Role] = {space.host: Role.HOST}
+        self._lowered: dict[str, int] = {}
         self._refused: dict[str, Refusal] = {}
         self._hands: dict[str, list[tuple[int, str, bool]]] = {}
-        self._lowered: dict[str, tuple[int, str]] = {}
 
     def apply(self, event: SpaceEvent) -> None:
         """Fold one event in; twice the same, or in any order, gives the same state."""
@@ -96,11 +98,13 @@ class SpaceState:
 
     def role_of(self, pubkey: str) -> Role:
         """The role somebody holds, present or not."""
+        self._judge_all()
         return self._roles.get(pubkey, Role.LISTENER)
 
     @property
     def speaking(self) -> frozenset[str]:
         """Everybody with a speaking role, present or not."""
+        self._judge_all()
         return frozenset(pubkey for pubkey, role in self._roles.items() if role.speaks)
 
     def peer(self, pubkey: str) -> PeerJoined | None:
@@ -129,20 +133,25 @@ class SpaceState:
         last = host.at if host is not None else self.created.at if self.created else 0
         return now - last > STALE_AFTER
 
+    def lowered_at(self, pubkey: str) -> int:
+        """When somebody was last promoted or demoted, which takes a hand down; 0 if never."""
+        self._judge_all()
+        return self._lowered.get(pubkey, 0)
+
     def hand_since(self, pubkey: str, now: float) -> int | None:
         """When the hand went up that is up now, or `None`.
 
         A hand stays up while it is shown again within `HAND_LIFETIME`; it comes down by its owner,
-        by a promotion and by a demotion.
+        and by a promotion or demotion of the same second or later.
         """
         raised = self._hands.get(pubkey)
         if not raised or self.role_of(pubkey).speaks or not self.is_present(pubkey, now):
             return None
-        lowered = self._lowered.get(pubkey, (0, ""))
+        lowered = self.lowered_at(pubkey)
         since: int | None = None
         last = int(now)
-        for at, event_id, withdrawn in reversed(raised):
-            if withdrawn or (at, event_id) < lowered or last - at > HAND_LIFETIME:
+        for at, _, withdrawn in reversed(raised):
+            if withdrawn or at <= lowered or last - at > HAND_LIFETIME:
                 break
             since = last = at
         return since
@@ -161,6 +170,7 @@ class SpaceState:
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """Moderation without authority, in order."""
+        self._judge_all()
         return tuple(sorted(self._refused.values(), key=lambda r: (r.event.at, r.event.id)))
 
     # -- folding
@@ -174,7 +184,8 @@ class SpaceState:
     def _meet(self, event: PeerJoined | PeerLeft) -> None:
         order = (event.at, isinstance(event, PeerLeft), event.id)
         found = self._presence.get(event.signer)
-        if found is None and len(self._presence) >= limits.PEOPLE:
+        crowded = found is None and len(self._presence) >= limits.PEOPLE
+        if crowded and not self.role_of(event.signer).speaks:
             return
         if found is None or order > found[0]:
             self._presence[event.signer] = (order, event)
@@ -208,23 +219,29 @@ class SpaceState:
         place = bisect_right(self._moderation, entry[:2], key=lambda e: e[:2])
         if place and self._moderation[place - 1][1] == event.id:
             return
-        if event.signer != self.space.host:
-            # A flood of forged acts must not keep the host's own from being heard.
-            if self._others_acts >= limits.MODERATION_EVENTS:
-                return
-            self._others_acts += 1
-        self._moderation.insert(place, entry)
-        if place == len(self._moderation) - 1:
-            self._judge(event)
+        # Counted apart: a flood of forged acts must not keep the host's own from being heard.
+        by_host = event.signer == self.space.host
+        if self._acts[by_host] >= limits.MODERATION_EVENTS:
             return
-        self._roles = {self.space.host: Role.HOST}
-        self._lowered.clear()
-        for _, _, each in self._moderation:
-            self._refused.pop(each.id, None)
-            self._judge(each)
+        self._acts[by_host] += 1
+        self._moderation.insert(place, entry)
+        if place < self._judged:
+            self._judged = 0
+
+    def _judge_all(self) -> None:
+        if self._judged == len(self._moderation):
+            return
+        if self._judged == 0:
+            self._roles = {self.space.host: Role.HOST}
+            self._lowered.clear()
+        for _, event_id, event in self._moderation[self._judged :]:
+            self._refused.pop(event_id, None)
+            self._judge(event)
+        self._judged = len(self._moderation)
 
     def _judge(self, event: _Moderation) -> None:
-        actor, target = self.role_of(event.signer), self.role_of(event.target)
+        actor = self._roles.get(event.signer, Role.LISTENER)
+        target = self._roles.get(event.target, Role.LISTENER)
         if isinstance(event, SpeakerPromoted):
             if not may_promote(actor, target):
                 self._refuse(event, "may not promote")
@@ -235,7 +252,7 @@ class SpaceState:
                 self._refuse(event, "may not demote")
                 return
             self._roles.pop(event.target, None)
-        self._lowered[event.target] = (event.at, event.id)
+        self._lowered[event.target] = event.at
 
     def _refuse(self, event: SpaceEvent, reason: str) -> None:
         if len(self._refused) < limits.MODERATION_EVENTS:
