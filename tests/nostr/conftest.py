@@ -6,12 +6,18 @@ from typing import Any, Protocol
 
 import msgspec
 import pytest
+from hypothesis import settings
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from tui.nostr.event import Draft, Event
 from tui.nostr.filter import check_filter
 from tui.nostr.keys import LocalSigner, SecretKey
+
+# Nothing here depends on the speed of the machine.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -115,11 +121,11 @@ class ScriptedRelay:
 
     def burst(self, messages: list[Any], end: bytes = b"") -> None:
         """Send many messages to every client in one write, and raw bytes after them."""
-        data = bytearray()
-        for payload in map(msgspec.json.encode, messages):
-            size = len(payload)
-            header = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
-            data += b"\x81" + header + payload
+        frames = [
+            Frame(Opcode.TEXT, msgspec.json.encode(message)).serialize(mask=False)
+            for message in messages
+        ]
+        data = b"".join(frames)
         for connection in self.connections:
             connection.transport.write(data + end)
 

@@ -30,6 +30,18 @@ async def connected(*relays: Any, **options: Any) -> AsyncIterator[Pool]:
         yield pool
 
 
+class NoPause(random.Random):
+    """Draws no pause, and remembers between which bounds it should have drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bounds: list[tuple[float, float]] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.bounds.append((a, b))
+        return 0.0
+
+
 class Inbox:
     """Collects what a subscription delivers."""
 
@@ -203,6 +215,18 @@ async def test_the_memory_of_seen_events_is_bounded(
         assert max(len(seen.delivered) for seen in pool._seen.values()) <= 3
 
 
+async def test_events_that_keep_coming_stay_in_memory(
+    relay: Any, sign: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SEEN_EVENTS", 2)
+    kept, old, new = [await sign(text, kind=kind) for kind, text in enumerate("abc")]
+    relay.stored = [kept, old, new]
+    async with connected(relay) as pool:
+        for kind in (0, 1, 0, 2):
+            await pool.fetch([Filter(kinds=(kind,))])
+        assert set(pool._seen) == {kept.id, new.id}
+
+
 async def test_filters_and_subscriptions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool([])
     monkeypatch.setattr(limits, "SUBSCRIPTIONS", 2)
@@ -250,15 +274,18 @@ async def test_a_relay_that_sends_only_nonsense_is_left_alone(
 ) -> None:
     monkeypatch.setattr(limits, "RELAY_BAD_FRAMES", 20)
     event = forge(await sign())
-    timing = msgspec.structs.replace(QUICK, retry_longest=1_000.0)
-    async with connected(relay, timing=timing) as pool:
+    rng = NoPause()
+    seen: list[str] = []
+    async with connected(relay, rng=rng) as pool:
+        pool.on_status = lambda status: seen.append(status.reason)
         inbox = Inbox(pool)
         await until(lambda: inbox.eose)
         for _ in range(10):
             await relay.say("nonsense")
             await relay.say(["EVENT", inbox.id, event])
-        await until(lambda: pool.status()[relay.url].state == "waiting")
-        assert "not valid" in pool.status()[relay.url].reason
+        await until(lambda: rng.bounds)
+        assert rng.bounds == [(QUICK.retry_longest / 2, QUICK.retry_longest)]
+        assert seen[0] == "sends too much that is not valid"
         assert pool.counts == {"malformed": 10, "forged": 10}
 
 
@@ -453,19 +480,8 @@ async def test_a_relay_that_always_dies_is_asked_less_and_less_unless_it_lasted(
     async def hang_up(connection: Any) -> None:
         connection.transport.abort()
 
-    class Recorder(random.Random):
-        """Pauses of no length, and what would have been drawn."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.bounds: list[tuple[float, float]] = []
-
-        def uniform(self, a: float, b: float) -> float:
-            self.bounds.append((a, b))
-            return 0.0
-
     relay.on_connect = hang_up
-    rng = Recorder()
+    rng = NoPause()
     timing = Timing(retry_first=1.0, retry_longest=60.0, stable=stable)
     async with Pool([relay.url], timing=timing, rng=rng):
         await until(lambda: len(rng.bounds) >= 8)

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from websockets.exceptions import ConnectionClosed
 
 from tui.config import limits
 from tui.nostr import websocket
@@ -112,9 +113,12 @@ async def test_a_read_full_of_frames_is_parsed_a_portion_a_turn(relay: Any, unti
     await websocket.close_socket(socket, 1)
 
 
+CLOSE_FRAME = b"\x88\x0c\x03\xf5try\x1b later"
+
+
 async def test_what_comes_just_before_the_end_is_read(relay: Any, until: Any) -> None:
     async def part(connection: Any) -> None:
-        relay.burst([["NOTICE", "full"]] * 500, end=b"\x88\x0c\x03\xf5try\x1b later")
+        relay.burst([["NOTICE", "full"]] * 500, end=CLOSE_FRAME)
         connection.transport.close()
 
     relay.on_connect = part
@@ -122,6 +126,51 @@ async def test_what_comes_just_before_the_end_is_read(relay: Any, until: Any) ->
         await until(lambda: pool.status()[relay.url].state == "waiting")
         status = pool.status()[relay.url]
         assert (status.reason, status.notice) == ("closed by the relay (1013: try later)", "full")
+
+
+async def test_an_end_that_is_seen_early_loses_nothing(relay: Any) -> None:
+    socket = await websocket.open_socket(relay.url, open_timeout=5, ping=100, close_timeout=1)
+    socket.data_received(b"\x81\x02[]" * 1_000 + CLOSE_FRAME)
+    socket.eof_received()
+    for _ in range(1_000):
+        assert await socket.recv() == "[]"
+    with pytest.raises(ConnectionClosed) as caught:
+        await socket.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1013
+    await websocket.close_socket(socket, 1)
+
+
+async def test_what_waits_to_be_parsed_is_bounded(relay: Any) -> None:
+    async def flood(connection: Any) -> None:
+        await connection.recv()
+        relay.burst([["NOTICE", "x" * 900_000]] * 10)
+
+    relay.on_connect = flood
+    socket = await websocket.open_socket(relay.url, open_timeout=5, ping=100, close_timeout=1)
+    socket.post("go")
+    receiving = asyncio.create_task(socket.recv())
+    longest = 0
+    async with asyncio.timeout(10):
+        while not receiving.done():
+            longest = max(longest, len(socket._unparsed))
+            await asyncio.sleep(0)
+    assert 0 < longest <= 512 * 1024  # asyncio reads up to 256 kB at once
+    await websocket.close_socket(socket, 1)
+
+
+async def test_frames_that_nobody_takes_are_bounded(relay: Any) -> None:
+    async def flood(connection: Any) -> None:
+        await connection.recv()
+        relay.burst([["NOTICE", "x" * 1_000]] * 10_000)
+
+    relay.on_connect = flood
+    socket = await websocket.open_socket(relay.url, open_timeout=5, ping=100, close_timeout=1)
+    socket.post("go")
+    for _ in range(3_000):
+        await asyncio.sleep(0)
+    assert 16 < len(socket.recv_messages.frames) < 700  # a high-water mark and two reads of 256 kB
+    await websocket.close_socket(socket, 1)
 
 
 async def test_pings_without_end_from_one_who_does_not_read(

@@ -45,8 +45,8 @@ class RelaySocket(ClientConnection):
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Parse what is left."""
-        self._parse(all_at_once=True)
+        """Drop what is left: nobody can be answered any more."""
+        self._unparsed.clear()
         super().connection_lost(exc)
 
     def _parse(self, all_at_once: bool = False) -> None:
