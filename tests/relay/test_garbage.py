@@ -72,7 +72,7 @@ def check(author: Any) -> Iterator[Check]:
                 # Bytes instead of frames, so that nothing can be asked here.
                 async with connect(server.url, compression=None, close_timeout=0.1) as broken:
                     broken.transport.write(raw)
-            async with connect(server.url, compression=None) as socket:
+            async with connect(server.url, compression=None, max_queue=None) as socket:
                 for frame in frames:
                     await socket.send(frame)
                 await socket.send(text)

@@ -37,8 +37,9 @@ class Archive:
         self._on_stored = on_stored
         self._now = now
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay-store")
-        # One query at a time goes to the thread, so that a commit never waits for more than one.
-        self._reading = asyncio.Lock()
+        # Commits and queries take turns, in the order of asking: a commit waits for one query, and
+        # a query until all that it might find has been announced.
+        self._turn = asyncio.Lock()
         self._waiting: list[tuple[Event, asyncio.Future[Outcome]]] = []
         self._more = asyncio.Event()
 
@@ -93,7 +94,7 @@ class Archive:
         await self._run(self._store.purge, self._now())
 
     async def _query(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        async with self._reading:
+        async with self._turn:
             return await self._run(function, *arguments)
 
     async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
@@ -111,14 +112,17 @@ class Archive:
                 await self._commit(batch)
 
     async def _commit(self, batch: list[tuple[Event, asyncio.Future[Outcome]]]) -> None:
-        events = [event for event, _ in batch]
-        try:
-            outcomes = await self._run(self._store.add, events, self._now())
-        except StoreError as error:
-            _log.error("%d events could not be stored: %s", len(batch), error)
-            outcomes = [Outcome.FAILED] * len(batch)
-        for (event, answer), outcome in zip(batch, outcomes, strict=True):
-            if outcome is Outcome.STORED:
-                self._on_stored(event)
-            if not answer.done():
-                answer.set_result(outcome)
+        async with self._turn:
+            try:
+                events = [event for event, _ in batch]
+                outcomes = await self._run(self._store.add, events, self._now())
+            except StoreError as error:
+                _log.error("%d events could not be stored: %s", len(batch), error)
+                outcomes = [Outcome.FAILED] * len(batch)
+            for (event, answer), outcome in zip(batch, outcomes, strict=True):
+                if outcome is Outcome.STORED:
+                    self._on_stored(event)
+                if not answer.done():
+                    answer.set_result(outcome)
+                # With a thousand subscribers an announcement takes tens of milliseconds.
+                await asyncio.sleep(0)

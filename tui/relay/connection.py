@@ -88,8 +88,9 @@ class ClientConnection:
 
     def _send(self, message: str) -> None:
         """Send without waiting for the reader."""
-        broadcast((self._socket,), message)
-        self.drop_if_slow()
+        if not self._socket.transport.is_closing():
+            broadcast((self._socket,), message)
+            self.drop_if_slow()
 
     def _answer(self, *message: object) -> None:
         self._send(msgspec.json.encode(message).decode())
