@@ -1,6 +1,7 @@
 """Lines out and bytes in, each in a thread of its own: no pipe ever stalls the event loop."""
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections import deque
@@ -58,7 +59,8 @@ class LineWriter:
                 while lines:
                     lines = lines[os.write(self._descriptor, lines) :]
         except OSError:
-            self._loop.call_soon_threadsafe(self._on_broken)
+            with contextlib.suppress(RuntimeError):  # the loop has ended before us
+                self._loop.call_soon_threadsafe(self._on_broken)
 
     def _take(self) -> bytes:
         """All that waits; empty once closed and written."""

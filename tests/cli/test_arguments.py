@@ -1,0 +1,92 @@
+import subprocess
+import sys
+
+import pytest
+
+from tui.cli.arguments import parse
+from tui.cli.status import MEANINGS, ExitStatus
+from tui.config.schema import Settings
+
+
+def test_options_may_stand_before_and_after_the_command() -> None:
+    before = "--relay ws://a --name Ada --profile p"
+    after = "--id fri --relay ws://b --name Grace --headless"
+    found = parse([*before.split(), "host", "Friday night", *after.split()])
+    assert (found.command, found.space_name, found.id) == ("host", "Friday night", "fri")
+    assert found.headless
+    assert found.flags == {"relays": ("ws://a", "ws://b"), "name": "Grace"}
+    assert found.profile == "p"
+
+
+def test_what_is_not_given_is_no_flag() -> None:
+    found = parse([])
+    assert (found.command, found.flags, found.profile) == (None, {}, None)
+
+
+def test_every_option_is_a_setting() -> None:
+    line = "join R --mic none --speaker null --key-file k --name n --max-outputs 3"
+    found = parse([*line.split(), "--relay", "ws://a", "--ice-server", "stun:a"])
+    assert set(found.flags) == set(Settings.__struct_fields__) - {"theme"}
+
+
+def test_every_command_of_the_contract_is_understood() -> None:
+    for line in (
+        "",
+        "demo --people 9 --seed 3",
+        "host NAME --id ID --headless",
+        "join REF --headless",
+        "list --json",
+        "relay --listen 127.0.0.1:0 --store x",
+        "status --json",
+        "stop",
+        "doctor",
+    ):
+        assert parse(line.split()).command == (line.split() or [None])[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fly",
+        "host",
+        "join",
+        "host a b",
+        "join R --head",
+        "list --rel ws://a",
+        "demo --people 0",
+        "demo --people x",
+        "demo --seed x",
+        "relay --listen 7447",
+        "relay --listen 127.0.0.1:65536",
+        "relay --listen :1",
+        "relay --relay ws://a",
+        "--nsec nsec1",
+    ],
+)
+def test_bad_arguments_are_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(line.split())
+    assert caught.value.code == ExitStatus.USAGE
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("spaces")
+
+
+def test_an_address_may_be_of_version_6() -> None:
+    assert parse(["relay", "--listen", "[::1]:0"]).listen == ("::1", 0)
+
+
+def test_the_help_tells_every_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    text = capsys.readouterr().out
+    for status in ExitStatus:
+        assert f"{status.value:<4} {MEANINGS[status]}" in text
+
+
+def test_nothing_heavy_is_loaded_before_the_command_is_known() -> None:
+    script = "import sys, tui.cli; print(*{m.partition('.')[0] for m in sys.modules})"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    loaded = set(found.stdout.decode().split())
+    assert "tui" in loaded
+    assert not loaded & {"asyncio", "msgspec", "textual", "rich", "aiortc", "numpy", "websockets"}
