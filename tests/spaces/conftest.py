@@ -1,13 +1,14 @@
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from tui.nostr.event import Draft, Event
 from tui.nostr.keys import LocalSigner, SecretKey
+from tui.nostr.pool import Pool
+from tui.relay.server import RelayServer
 from tui.spaces.events import SpaceRef
-
-SpaceId = "0123456789abcdef0123456789abcdef"
 
 
 def _signer(number: int) -> LocalSigner:
@@ -31,7 +32,7 @@ def stranger() -> LocalSigner:
 
 @pytest.fixture(scope="session")
 def space(host: LocalSigner) -> SpaceRef:
-    return SpaceRef(host.pubkey, SpaceId)
+    return SpaceRef(host.pubkey, "0123456789abcdef0123456789abcdef")
 
 
 Make = Callable[..., Event]
@@ -65,8 +66,38 @@ def make(space: SpaceRef) -> Make:
 
 
 @pytest.fixture
-def sign() -> Callable[[LocalSigner, Draft], Coroutine[Any, Any, Event]]:
-    async def sign(signer: LocalSigner, draft: Draft) -> Event:
-        return await signer.sign(draft)
+async def relay() -> AsyncIterator[RelayServer]:
+    async with RelayServer() as relay:
+        yield relay
 
-    return sign
+
+@pytest.fixture
+async def pool(relay: RelayServer) -> AsyncIterator[Pool]:
+    async with Pool([relay.url]) as pool:
+        assert await pool.wait_connected(10)
+        yield pool
+
+
+@pytest.fixture
+def publish(pool: Pool) -> Callable[[LocalSigner, Draft], Awaitable[Event]]:
+    """Sign and publish; a relay that refuses fails the test."""
+
+    async def publish(signer: LocalSigner, draft: Draft) -> Event:
+        event = await signer.sign(draft)
+        results = await pool.publish(event, timeout=10)
+        assert all(result.ok for result in results.values()), results
+        return event
+
+    return publish
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Wait for a condition, ten seconds at most."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - any state may be waited for
+                await asyncio.sleep(0.005)
+
+    return wait

@@ -1,5 +1,7 @@
 """From what a user types to a space: `nevent`, `naddr`, `HOST_PUBKEY:ID`, or a bare id."""
 
+from itertools import islice
+
 from tui.nostr import nip19
 from tui.nostr.event import Event
 from tui.nostr.filter import Filter
@@ -8,6 +10,7 @@ from tui.spaces import codec, events
 from tui.spaces.events import SpaceCreated, SpaceRef
 
 SECONDS = 3.0  # relays that take longer are not waited for
+PAGE = 500  # newest creations looked through for an id; some relays send no more
 
 
 class UnknownSpace(Exception):
@@ -21,26 +24,33 @@ class InvalidRef(ValueError):
 class Query:
     """What to ask relays for, and which of the answers are meant."""
 
-    def __init__(self, filter_: Filter, space: SpaceRef | None, relays: tuple[str, ...]) -> None:
-        self.filter = filter_
+    def __init__(
+        self, *filters: Filter, space: SpaceRef | None = None, relays: tuple[str, ...] = ()
+    ) -> None:
+        self.filters = filters
         self.space = space
         self.relays = relays
 
 
 def parse_ref(text: str) -> Query:
     """Read a reference; raises `InvalidRef`. A `nostr:` in front is fine."""
-    text = text.strip()
-    bare = text.removeprefix("nostr:")
-    if bare.startswith(("nevent1", "naddr1", "note1")):
-        return _parse_nip19(bare)
+    text = text.strip().removeprefix("nostr:")
+    if "nsec1" in text.lower():  # which would go to every relay as the id to look for
+        raise InvalidRef("this holds a secret key; show it to nobody")
     host, colon, space_id = text.partition(":")
+    if not colon and text.startswith(("nevent1", "naddr1", "note1", "npub1", "nprofile1")):
+        return _parse_nip19(text)
     if colon and host.startswith("npub1"):
         host = _npub(host)
     if colon and codec.is_pubkey(host):
         space = _checked(SpaceRef(host, space_id))
-        return Query(Filter(kinds=(events.CREATE_SPACE,), authors=(host,)), space, ())
+        return Query(Filter(kinds=(events.CREATE_SPACE,), authors=(host,)), space=space)
     space = _checked(SpaceRef("", text))
-    return Query(Filter(kinds=(events.CREATE_SPACE,), tags={"s": (text,)}), space, ())
+    return Query(
+        Filter(kinds=(events.CREATE_SPACE,), tags={"s": (text,)}),
+        Filter(kinds=(events.CREATE_SPACE,), limit=PAGE),  # others write no `s`
+        space=space,
+    )
 
 
 def _parse_nip19(text: str) -> Query:
@@ -50,13 +60,13 @@ def _parse_nip19(text: str) -> Query:
         raise InvalidRef(f"not a reference to a space: {error}") from None
     match entity:
         case nip19.Nevent():
-            return Query(Filter(ids=(entity.id,)), None, entity.relays)
+            return Query(Filter(ids=(entity.id,)), relays=entity.relays)
         case nip19.Note():
-            return Query(Filter(ids=(entity.id,)), None, ())
+            return Query(Filter(ids=(entity.id,)))
         case nip19.Naddr():
             space = _checked(SpaceRef(entity.pubkey, entity.identifier))
             filter_ = Filter(kinds=(events.CREATE_SPACE,), authors=(entity.pubkey,))
-            return Query(filter_, space, entity.relays)
+            return Query(filter_, space=space, relays=entity.relays)
         case _:
             raise InvalidRef("a reference to a space is a nevent or naddr")
 
@@ -81,19 +91,19 @@ def _checked(space: SpaceRef) -> SpaceRef:
 async def find_space(pool: Pool, query: Query) -> SpaceCreated:
     """Ask the relays; raises `UnknownSpace`."""
     found: dict[SpaceRef, SpaceCreated] = {}
-    for event in await pool.fetch([query.filter], timeout=SECONDS):
+    for event in await pool.fetch(query.filters, timeout=SECONDS):
         created = _created(event)
         if created is None or (query.space and created.space.id != query.space.id):
             continue
         if query.space and query.space.host not in ("", created.space.host):
             continue
         known = found.get(created.space)
-        if known is None or created.at < known.at:
+        if known is None or (created.at, created.id) < (known.at, known.id):
             found[created.space] = created
     if not found:
         raise UnknownSpace("no relay knows this space")
     if len(found) > 1:
-        refs = ", ".join(str(space) for space in found)
+        refs = ", ".join(str(space) for space in islice(found, 5))
         raise UnknownSpace(f"more than one space has this id; say which: {refs}")
     return next(iter(found.values()))
 
