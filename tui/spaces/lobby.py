@@ -101,14 +101,6 @@ class Lobby:
             state="closed" if state.ended else shown,
         )
 
-    def find(self, space_id: str) -> list[SpaceRef]:
-        """The spaces with this id that have not ended."""
-        return [
-            space
-            for space in self.spaces()
-            if space.id == space_id and self._states[space].ended is None
-        ]
-
     def _receive(self, event: Event, _relay: str) -> None:
         try:
             found = codec.decode(event)
