@@ -127,18 +127,18 @@ def begin(name: str) -> None:
 
 
 def hear() -> bytes:
-    """The child's side of `Child.tell`, before `parent_ends`: one line, empty if none will come."""
+    """The child's side of `Child.tell`, before `watch_parent`: one line; empty if none comes."""
     line = b""
     while not line.endswith(b"\n"):
-        piece = os.read(0, 1)  # no more than the line: the rest is for `parent_ends`
+        piece = os.read(0, 1)  # no more than the line: the rest is for `watch_parent`
         if not piece:
             return b""
         line += piece
     return line
 
 
-async def parent_ends() -> None:
-    """Return when the parent is gone or SIGTERM came. To be called once, first of all."""
+def watch_parent() -> asyncio.Event:
+    """An event that comes when the parent is gone, or SIGTERM. To be called once, after `hear`."""
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
 
@@ -153,4 +153,4 @@ async def parent_ends() -> None:
 
     loop.add_signal_handler(signal.SIGTERM, end)
     threading.Thread(target=wait_for_end, name="lifeline", daemon=True).start()
-    await ending.wait()
+    return ending

@@ -11,15 +11,16 @@ from tui.controller.controller import Controller
 from tui.controller.hosting import first_of, tune_for_media
 from tui.controller.options import ControllerOptions, decode_options
 from tui.controller.server import LinkServer
-from tui.demo.lifeline import begin, hear, parent_ends, say_ready
+from tui.demo.lifeline import begin, hear, say_ready, watch_parent
 
 
 async def _serve(options: ControllerOptions, socket: Path) -> None:
+    ending = watch_parent()
     async with LinkServer(socket) as server, Controller(options) as controller:
         await server.listen(controller.attach)
         tune_for_media()
         say_ready()
-        await first_of(controller.ended(), parent_ends())
+        await first_of(controller.ended(), ending.wait())
         server.stop_listening()
 
 

@@ -20,7 +20,7 @@ from tui.controller.link import Link, LinkClosed
 from tui.controller.options import ControllerOptions
 from tui.controller.views import View, ViewChanged
 from tui.demo.cast import SPARE, Person, choose_cast
-from tui.demo.lifeline import begin, parent_ends, say_ready
+from tui.demo.lifeline import begin, say_ready, watch_parent
 from tui.demo.scene import Sight, look
 from tui.demo.script import Script
 from tui.demo.voice import write_voice
@@ -117,11 +117,12 @@ class World:
 
 
 async def _run(people: int, seed: int, folder: Path) -> None:
+    ending = watch_parent()
     async with RelayServer() as relay:
         world = World(people, seed, relay.url)
         tune_for_media()
         say_ready(relay=relay.url)
-        await first_of(world.run(folder), parent_ends())
+        await first_of(world.run(folder), ending.wait())
 
 
 def main() -> int:
