@@ -1,7 +1,11 @@
 import os
 import shutil
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("spaces", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("spaces")
 
 CI = os.environ.get("CI", "").lower() == "true"
 

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import msgspec
 import pytest
-from hypothesis import settings
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -14,10 +13,6 @@ from websockets.frames import Frame, Opcode
 from tui.nostr.event import Draft, Event
 from tui.nostr.filter import check_filter
 from tui.nostr.keys import LocalSigner, SecretKey
-
-# Nothing here depends on the speed of the machine.
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
