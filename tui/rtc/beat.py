@@ -1,10 +1,11 @@
 """Whether the other side is alive: it says something every half second, or it is dead.
 
-ICE alone takes half a minute to notice a peer that was killed (RFC 7675).
+ICE alone takes half a minute to notice a peer that was killed (RFC 7675). Everything that proves to
+be theirs counts: sound, reports, messages. Who has said nothing, or heard nothing, sends a ping.
 """
 
 BEAT_SECONDS = 0.5
-"""Between two looks, and between two pings."""
+"""Between two looks; the longest that we say nothing is twice that."""
 SILENCE_SECONDS = 1.5
 """A peer that has a channel and says nothing for so long is dead."""
 STALL_SECONDS = 1.0
@@ -15,18 +16,23 @@ class Beat:
     """Counts silence between calls of `tick`, on a clock that the caller reads."""
 
     def __init__(self, now: float) -> None:
-        self._heard = False
+        self.heard_lately = False
+        """Whether anything came since the last tick."""
         self._since = now
         self._ticked = now
 
     def heard(self) -> None:
         """Notes that something authentic arrived."""
-        self._heard = True
+        self.heard_lately = True
+
+    def lively(self, now: float) -> bool:
+        """Whether the other side was heard lately."""
+        return self.heard_lately or now - self._since < SILENCE_SECONDS
 
     def tick(self, now: float) -> bool:
         """Whether the other side still lives; call it every `BEAT_SECONDS`."""
-        if self._heard or now - self._ticked > STALL_SECONDS:
+        if self.heard_lately or now - self._ticked > STALL_SECONDS:
             self._since = now
-        self._heard = False
+        self.heard_lately = False
         self._ticked = now
         return now - self._since < SILENCE_SECONDS

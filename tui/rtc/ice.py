@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import random
 import re
+from collections.abc import Callable
 
 import msgspec
 from aioice import Candidate as IceCandidate
@@ -19,6 +20,8 @@ LOOPBACK = "127.0.0.1"
 CONSENT_SECONDS = 1.0
 CONSENT_FAILURES = 3
 """Consent checks without an answer, one a second, until the path is given up."""
+LIVELY_CONSENT_SECONDS = 5.0
+"""Between two checks while the other side is heard anyway; each costs both sides a signature."""
 
 _CANDIDATE = re.compile(
     r"(?:a=)?(?:candidate:)?([\w+/]{1,32}) 1 udp (\d{1,10}) ([\w.:-]{1,253}) (\d{1,5})"
@@ -61,10 +64,11 @@ def needs_lookup(candidate: IceCandidate) -> bool:
     return bool(is_mdns_hostname(candidate.host))
 
 
-def tune(connection: Connection, *, loopback: bool) -> None:
+def tune(connection: Connection, *, loopback: bool, lively: Callable[[], bool]) -> None:
     """Makes a fresh connection offer loopback if asked to, and notice a dead path in 4 s.
 
-    Both are public methods of aioice, replaced on this one instance.
+    `lively` says whether the other side was heard just now. What is replaced, on this one instance,
+    are public methods of aioice.
     """
     if loopback:
         gather = connection.get_component_candidates
@@ -78,7 +82,7 @@ def tune(connection: Connection, *, loopback: bool) -> None:
         connection.get_component_candidates = gather_with_loopback  # type: ignore[method-assign]
 
     async def query_consent() -> None:
-        await _query_consent(connection)
+        await _query_consent(connection, lively)
 
     connection.query_consent = query_consent  # type: ignore[method-assign]
 
@@ -94,10 +98,18 @@ def _check_address(host: str, loopback: bool) -> None:
         raise InvalidCandidate("an address on this machine")
 
 
-async def _query_consent(connection: Connection) -> None:
+async def _query_consent(connection: Connection, lively: Callable[[], bool]) -> None:
     failures = 0
+    waited = 0.0
+    if connection._closing:
+        return  # closed while it connected: aioice starts this task all the same, and forgets it
     while failures < CONSENT_FAILURES:
-        await asyncio.sleep(CONSENT_SECONDS * (0.8 + 0.4 * random.random()))
+        pause = CONSENT_SECONDS * (0.8 + 0.4 * random.random())
+        await asyncio.sleep(pause)
+        waited += pause
+        if lively() and waited < LIVELY_CONSENT_SECONDS:
+            continue
+        waited = 0.0
         for pair in list(connection._nominated.values()):
             request = connection.build_request(pair, nominate=False)
             key = (connection.remote_password or "").encode()

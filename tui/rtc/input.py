@@ -39,6 +39,7 @@ class Input:
         self._ssrc: int | None = None
         self._missing = Missing()
         self._statistics = StreamStatistics(RATE)
+        self._news = False
         self._report_ntp = 0
         self._report_at = 0.0
 
@@ -52,6 +53,7 @@ class Input:
             self._statistics = StreamStatistics(RATE)
             self._missing = Missing()
         self._statistics.add(packet)
+        self._news = True
         wanted = self._missing.arrived(packet.sequence_number, now)
         if wanted and self._ask is not None:
             self._ask(packet.ssrc, wanted)
@@ -85,9 +87,10 @@ class Input:
             self._report_at = time.monotonic()
 
     def receiver_report(self) -> RtcpReceiverInfo | None:
-        """What arrived of this stream since the last report; None before anything did."""
-        if self._ssrc is None:
+        """What arrived of this stream since the last report; None when nothing did."""
+        if self._ssrc is None or not self._news:
             return None
+        self._news = False
         delay = time.monotonic() - self._report_at
         known = self._report_ntp and delay < 65_536
         return RtcpReceiverInfo(

@@ -37,7 +37,6 @@ from tui.rtc.output import Output
 
 log = logging.getLogger(__name__)
 
-RECEIVER_REPORT_SECONDS = 2.0
 SENDER_REPORT_SECONDS = 5.0
 
 _MALFORMED = (ValueError, struct.error, IndexError)
@@ -71,7 +70,9 @@ class Media:
         self._on_packet = on_packet
         self._heard = heard
         self._monotonic = monotonic
-        self._reports_due = [monotonic() + RECEIVER_REPORT_SECONDS, monotonic() + 1.0]
+        self._report_due = monotonic() + 1.0
+        self.written = 0
+        """Packets sent, of both kinds: what the other side knows us to be alive by."""
         dtls._handle_rtp_data = self._handle_rtp  # type: ignore[method-assign]
         dtls._handle_rtcp_data = self._handle_rtcp  # type: ignore[method-assign]
         self._enqueue = self.connection.data_received
@@ -119,18 +120,16 @@ class Media:
             self.drops["not encrypted"] += 1
             return None
         self._sendto(protected, self._address)
+        self.written += 1
         return protected
 
     def send_reports(self, now: float) -> None:
-        """Sends the receiver and sender reports that are due; call it about every half second."""
-        receivers, senders = self._reports_due
-        if now >= receivers:
-            self._reports_due[0] = now + RECEIVER_REPORT_SECONDS
-            reports = [x for x in (y.receiver_report() for y in self.inputs) if x is not None]
-            if reports:
-                self._write_rtcp(bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports)))
-        if now >= senders:
-            self._reports_due[1] = now + SENDER_REPORT_SECONDS
+        """Reports on what arrived since the last call, and every 5 s on what we sent."""
+        reports = [x for x in (y.receiver_report() for y in self.inputs) if x is not None]
+        if reports:
+            self._write_rtcp(bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports)))
+        if now >= self._report_due:
+            self._report_due = now + SENDER_REPORT_SECONDS
             for output in self.outputs:
                 self._write_rtcp(output.sender_report())
 
@@ -165,6 +164,7 @@ class Media:
             return
         try:
             self._sendto(session.protect_rtcp(packet), self._address)
+            self.written += 1
         except (pylibsrtp.Error, ValueError):
             self.drops["not encrypted"] += 1
 

@@ -113,6 +113,7 @@ class Peer:
         self._spoke = False
         self._beat = Beat(monotonic())
         self._pinged = (0, 0.0)
+        self._ponged = False
         self._round_trip: float | None = None
         self._watching: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -199,7 +200,11 @@ class Peer:
 
     def _take_over(self, transceivers: list[RTCRtpTransceiver]) -> None:
         dtls = transceivers[0].receiver.transport
-        tune(dtls.transport._connection, loopback=self._settings.loopback)
+        tune(
+            dtls.transport._connection,
+            loopback=self._settings.loopback,
+            lively=lambda: self._beat.lively(self._monotonic()),
+        )
         self._media = Media(
             dtls,
             on_packet=self._on_packet,
@@ -247,7 +252,8 @@ class Peer:
         self._spoke = True
         number = message.get("n")
         if message.get("type") == "ping":
-            self.send_message({"type": "pong", "n": number if isinstance(number, int) else 0})
+            answer = {"type": "pong", "n": number if isinstance(number, int) else 0}
+            self._ponged = self.send_message(answer) or self._ponged
         elif message.get("type") == "pong":
             if number == self._pinged[0]:
                 self._round_trip = self._monotonic() - self._pinged[1]
@@ -286,12 +292,13 @@ class Peer:
 
     def _watch(self) -> None:
         if self._closing is None:
-            self._watching = asyncio.create_task(self._keep_watch())
+            give_up = self._monotonic() + limits.CONNECT_SECONDS
+            self._watching = asyncio.create_task(self._keep_watch(give_up))
 
-    async def _keep_watch(self) -> None:
-        """Half-second duties: time out, report, ping, notice silence."""
+    async def _keep_watch(self, give_up: float) -> None:
+        """Twice a second: time out, report, ping when nothing else was said, notice silence."""
         assert self._media is not None
-        give_up = self._monotonic() + limits.CONNECT_SECONDS
+        written = 0
         while self.state not in ("failed", "closed"):
             await asyncio.sleep(BEAT_SECONDS)
             now = self._monotonic()
@@ -300,8 +307,11 @@ class Peer:
                     self._fail("no path to the other side")
                 continue
             self._media.send_reports(now)
-            self._pinged = (self._pinged[0] + 1, now)
-            self.send_message({"type": "ping", "n": self._pinged[0]})
+            said = self._media.written != written or self._ponged
+            if not said or not self._beat.heard_lately:
+                self._pinged = (self._pinged[0] + 1, now)
+                self.send_message({"type": "ping", "n": self._pinged[0]})
+            written, self._ponged = self._media.written, False
             if not self._beat.tick(now) and self.has_channel:
                 self._fail("the other side fell silent")
 

@@ -18,19 +18,21 @@ DEADLINE_SECONDS = 5.0
 
 async def hooks_work() -> bool:
     """Sends ten packets each way through two real connections; False (and a log line) if not."""
+    news = asyncio.Event()
     arrived: tuple[list[OpusPacket], list[OpusPacket]] = ([], [])
-    peers = tuple(_peer(x) for x in arrived)
+    peers = tuple(_peer(x, news) for x in arrived)
+    sent = [_packet(x) for x in range(PACKETS)]
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
             answer = await peers[1].accept_offer(await peers[0].create_offer())
             await peers[0].accept_answer(answer)
-            await _until_connected(peers)
-            sent = [_packet(x) for x in range(PACKETS)]
+            while any(x.state != "connected" for x in peers):
+                await _next(news, peers)
             for peer in peers:
                 for packet in sent:
                     peer.outputs[0].send(packet)
             while min(map(len, arrived)) < PACKETS:
-                await asyncio.sleep(0.001)
+                await _next(news, peers)
     except Exception:
         log.exception("the WebRTC library does not do what we need of it")
         return False
@@ -39,23 +41,28 @@ async def hooks_work() -> bool:
     return all([x.payload for x in got] == [x.payload for x in sent] for got in arrived)
 
 
-async def _until_connected(peers: tuple[Peer, ...]) -> None:
-    while any(x.state != "connected" for x in peers):
-        if any(x.state in ("failed", "closed") for x in peers):
-            raise ConnectionError("no connection on loopback")
-        await asyncio.sleep(0.001)
+async def _next(news: asyncio.Event, peers: tuple[Peer, ...]) -> None:
+    await news.wait()
+    news.clear()
+    for peer in peers:
+        if peer.state in ("failed", "closed"):
+            raise ConnectionError(peer.problem)
 
 
-def _peer(arrived: list[OpusPacket]) -> Peer:
-    def nothing(_: dict[str, object] | Candidate | str | None) -> None:
-        """What is told beside packets does not matter here."""
+def _peer(arrived: list[OpusPacket], news: asyncio.Event) -> Peer:
+    def keep(_: int, packet: OpusPacket) -> None:
+        arrived.append(packet)
+        news.set()
+
+    def ignore(_: dict[str, object] | Candidate | None) -> None:
+        """Messages and candidates do not matter here."""
 
     return Peer(
         PeerSettings(loopback=True, slots=1),
-        on_packet=lambda _, packet: arrived.append(packet),
-        on_message=nothing,
-        on_state=nothing,
-        on_candidate=nothing,
+        on_packet=keep,
+        on_message=ignore,
+        on_state=lambda _: news.set(),
+        on_candidate=ignore,
     )
 
 
