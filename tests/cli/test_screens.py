@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110
 import asyncio
 import fcntl
 import json
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tui.cli.controller import read_view
 from tui.cli.screens import Connector, wishes_for
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.config.paths import Paths
@@ -28,7 +30,7 @@ from tui.controller.intents import (
     UseThrowawayKey,
 )
 from tui.controller.options import ControllerOptions
-from tui.controller.process import ControllerFailed, wait_until_gone
+from tui.controller.process import ControllerFailed, attach, wait_until_gone
 from tui.controller.views import AudioView, Me, RelayView, SpaceFound, View, ViewChanged
 from tui.relay.server import RelayServer
 
@@ -153,13 +155,35 @@ async def test_a_running_controller_with_another_microphone_is_not_pretended_awa
 
 
 @pytest.mark.usefixtures("stop_controllers")
-async def test_who_has_no_key_is_asked(
+async def test_who_has_no_key_is_asked_and_may_go_away_without_a_trace(
     terminal: Callable[..., Terminal], relay: RelayServer
 ) -> None:
     screen = terminal("--relay", relay.url, "--mic", "none", "--speaker", "null")
     await screen.until_shown("Try the demo")
+    async with asyncio.timeout(20):
+        while (link := await attach(Paths())) is None:
+            await asyncio.sleep(0.02)
+    await link.close()
     screen.press("Q")
     assert await screen.end() == 0
+    await wait_until_gone(Paths())
+
+
+@pytest.mark.usefixtures("stop_controllers")
+async def test_the_demo_takes_the_place_of_the_controller_and_ends_with_the_screens() -> None:
+    connect = Connector(Paths(), OPTIONS)
+    first = await connect()
+    await connect.start_demo()
+    link = await connect()
+    assert (await read_view(link)).me.key == "throwaway"
+    await first.close()
+    await asyncio.to_thread(connect.close)
+    with pytest.raises(ConnectionError):
+        async with asyncio.timeout(10):
+            while True:
+                await link.receive()
+    await link.close()
+    await wait_until_gone(Paths())
 
 
 def running(**changes: Any) -> View:

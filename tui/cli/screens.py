@@ -5,11 +5,11 @@ asked first whether it does what the arguments want.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from tui.controller.intents import (
     HostSpace,
     JoinSpace,
     SetName,
+    Stop,
     UseKey,
     UseKeyFile,
     UseThrowawayKey,
@@ -116,9 +117,11 @@ class Connector:
         await self._demo.ready()
 
     def close(self) -> None:
-        """End the demo, if one was started; the controller goes on."""
+        """End the demo, if one was started, and a controller that never got a key."""
         if self._demo is not None:
             self._demo.close()
+        with contextlib.suppress(CommandFailed, ConnectionError):  # it may be ending by itself
+            asyncio.run(_end_keyless(self._paths))
 
 
 def _show(setup: Setup, connect: Connector, *, first_run: bool) -> int:
@@ -164,7 +167,14 @@ async def _adapt_running(
         )
 
 
-@asynccontextmanager
+async def _end_keyless(paths: Paths) -> None:
+    """Who looks at the first screen and goes away again leaves no process behind."""
+    async with _running(paths) as link:
+        if link is not None and not (await read_view(link)).me.pubkey:
+            await link.send(Stop())
+
+
+@contextlib.asynccontextmanager
 async def _running(paths: Paths) -> AsyncIterator[SocketLink | None]:
     link = await attach(paths)
     try:
