@@ -89,6 +89,7 @@ def observed(folded: SpaceState) -> dict[str, Any]:
         "roles": [folded.role_of(who) for who in PEOPLE],
         "speaking": folded.speaking,
         "lowered": [folded.lowered_at(who) for who in PEOPLE],
+        "shown": [folded.hand_shown_at(who) for who in PEOPLE],
         "peers": [folded.peer(who) for who in PEOPLE],
         "known": set(folded.known()),
         "refusals": folded.refusals,

@@ -7,9 +7,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Literal, Protocol
-
-import msgspec
+from typing import Literal
 
 from tui.audio.packet import OpusPacket
 from tui.nostr.event import Draft
@@ -17,75 +15,36 @@ from tui.nostr.keys import Signer
 from tui.nostr.nip19 import short_npub
 from tui.nostr.pool import Pool
 from tui.rtc.forwarding import Forwarder
-from tui.rtc.peer import PeerSettings
 from tui.spaces.connections import Connections
 from tui.spaces.events import (
-    Metrics,
     PeerDemoted,
+    PeerJoined,
     PeerLeft,
+    SpaceEnded,
     SpaceEvent,
     SpaceRef,
     SpeakerPromoted,
 )
 from tui.spaces.inbox import Inbox
+from tui.spaces.observer import Observer
 from tui.spaces.planner import Planner
 from tui.spaces.roles import Role
+from tui.spaces.settings import SessionSettings, SpaceCreation
 from tui.spaces.sound import Sound
 from tui.spaces.state import SpaceState
 from tui.spaces.wire import Wire
 from tui.spaces.writer import Writer
 
+__all__ = ["SessionSettings", "SpaceCreation", "SpaceSession"]
+
 JOIN_EVERY = 60.0  # seconds between two JOINs of ours
 HAND_EVERY = 15.0  # seconds between two showings of a raised hand
 TICK_SECONDS = 0.1  # how often talking and timers are looked at
 LOOK_SECONDS = 1.0  # how often absence and missing connections are looked at
+CLOCK_SECONDS = 5  # by which our acts may be dated ahead, to count after those they answer
 FAREWELL_SECONDS = 2.0  # for relays to take our LEAVE
 
 Stage = Literal["joining", "joined", "left"]
-
-
-class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How we take part. `muted`: the microphone stays shut until the user opens it."""
-
-    name: str
-    microphone: str = "default"
-    speaker: str = "default"
-    metrics: Metrics
-    peer: PeerSettings
-    muted: bool = True
-
-
-class SpaceCreation(msgspec.Struct, frozen=True):
-    """What a new space says of itself; `relays` are where it is to be found."""
-
-    name: str
-    summary: str = ""
-    relays: tuple[str, ...] = ()
-
-
-class Observer(Protocol):
-    """Who hears what happens in a session; calls come from the event loop and must not wait."""
-
-    def participant_changed(self, pubkey: str) -> None:
-        """Somebody's role, presence, hand, name, connection or talking changed."""
-
-    def session_changed(self) -> None:
-        """Our own state in the space changed: stage, role, microphone, hand, parent."""
-
-    def joined(self) -> None:
-        """A relay has taken our JOIN and sent it back."""
-
-    def connection_changed(self, pubkey: str, state: str) -> None:
-        """A connection of ours is connecting, connected, failed or closed."""
-
-    def audio_changed(self, pubkey: str, state: Literal["started", "stopped"]) -> None:
-        """Somebody's sound started or stopped."""
-
-    def speech_requested(self, pubkey: str) -> None:
-        """A hand went up."""
-
-    def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
-        """Something for the log."""
 
 
 class SpaceSession:
@@ -156,11 +115,13 @@ class SpaceSession:
             on_signal=self._connections.handle,
             now=now,
         )
+        self._joined_at = self._seen_at = 0
         self._hand_raised = 0
         self._knows_past = False
         self._speaking: frozenset[str] = frozenset()
         self._queue: list[str] = []
-        self._refusals = 0
+        self._refusals: set[str] = set()
+        self._moderated = False
         self._touched: set[str] = set()
         self._present: set[str] = set()
         self._soon: asyncio.Handle | None = None
@@ -224,16 +185,23 @@ class SpaceSession:
 
     def promote(self, pubkey: str) -> None:
         """Let somebody on stage."""
-        self._wire.say(self._writer.promote(self._wire.now(), pubkey))
+        self._wire.say(self._writer.promote(self._follow(pubkey), pubkey))
 
     def demote(self, pubkey: str) -> None:
         """Take somebody, or oneself, off the stage; a listener's hand goes down."""
-        self._wire.say(self._writer.demote(self._wire.now(), pubkey))
+        self._wire.say(self._writer.demote(self._follow(pubkey), pubkey))
+
+    def _follow(self, pubkey: str) -> int:
+        """Now, or right after what somebody did or was made whose date is a little ahead of us."""
+        now = self._wire.now()
+        seen = max(self.state.hand_shown_at(pubkey), self.state.lowered_at(pubkey) + 1)
+        return max(now, min(seen, now + CLOCK_SECONDS))
 
     def request_speech(self) -> None:
         """Put the hand up and keep it up."""
         self.hand_up = True
-        self._hand_raised = self._wire.now()
+        # Whatever took the last hand down, by a clock that may be ahead, is not to take down this.
+        self._hand_raised = max(self._wire.now(), self.state.lowered_at(self.me) + 1)
         self._wire.say(self._writer.request_speech(self._hand_raised))
         self._observer.session_changed()
 
@@ -262,35 +230,41 @@ class SpaceSession:
     # -- running
 
     async def run(self, create: SpaceCreation | None = None) -> str:
-        """Take part until the end, first creating the space if asked to; returns why it ended."""
-        async with AsyncExitStack() as devices, self._tasks:
+        """Take part until the end, first creating the space if asked to; returns why it ended.
+
+        Raises `InvalidAudioSpec` for a speaker that cannot be.
+        """
+        async with AsyncExitStack() as devices:
             await self._sound.open(devices)
-            speaking = self._tasks.create_task(self._wire.run())
-            living = self._tasks.create_task(self._take_part(create))
-            self._inbox.open()
-            try:
-                return await self._ended
-            finally:
-                living.cancel()
-                self._inbox.close()
-                await self._part()
-                speaking.cancel()
+            async with self._tasks:
+                speaking = self._tasks.create_task(self._wire.run())
+                living = self._tasks.create_task(self._take_part(create))
+                self._inbox.open()
+                try:
+                    return await self._ended
+                finally:
+                    living.cancel()
+                    self._inbox.close()
+                    await self._part()
+                    speaking.cancel()
 
     async def _take_part(self, create: SpaceCreation | None) -> None:
         if create is not None:
+            now, metrics = self._wire.now(), self._settings.metrics
             await self._enter(
-                self._writer.create(
-                    self._wire.now(),
-                    create.name,
-                    self._settings.metrics,
-                    create.summary,
-                    create.relays,
-                )
+                self._writer.create(now, create.name, metrics, create.summary, create.relays)
             )
-        entering = self._tasks.create_task(self._enter(self._draft_join()))
+        # Only now is it known what an earlier visit of ours has said, which this one must follow.
         if not await self._inbox.hear_past():
             self._observer.log("warning", "no relay has sent the past of this space")
         self._knows_past = True
+        entering = self._tasks.create_task(self._enter(self._draft_join()))
+        try:
+            await self._stay(entering)
+        finally:
+            entering.cancel()
+
+    async def _stay(self, entering: asyncio.Task[None]) -> None:
         self._settle()
         last_join = last_hand = last_look = self._monotonic()
         while True:
@@ -315,7 +289,10 @@ class SpaceSession:
             self._end(f"no relay takes our events: {reasons or 'none is connected'}")
 
     def _draft_join(self) -> Draft:
-        return self._writer.join(self._wire.now(), self._settings.name, self._settings.metrics)
+        at = max(self._wire.now(), self._seen_at + 1)
+        draft = self._writer.join(at, self._settings.name, self._settings.metrics)
+        self._joined_at = draft.created_at
+        return draft
 
     async def _part(self) -> None:
         """Say goodbye, then end connections and the microphone."""
@@ -340,12 +317,17 @@ class SpaceSession:
         self.state.apply(event)
         self._touched.add(event.signer)
         match event:
+            case PeerJoined() | PeerLeft() if event.signer == self.me:
+                self._seen_at = max(self._seen_at, event.at)
+                if isinstance(event, PeerLeft) and 0 < self._joined_at <= event.at:
+                    self._wire.say(self._draft_join())  # not we have left, an earlier visit of ours
             case PeerLeft() if not self.state.is_present(event.signer, self._now()):
                 self._connections.gone(event.signer)
             case PeerDemoted() | SpeakerPromoted():
                 self._touched.add(event.target)
-                if event.target == self.me and event.at >= self._hand_raised:
-                    self.hand_up = False
+                self._moderated = True
+            case SpaceEnded():
+                self._moderated = True
         self._settle_soon()
 
     def _settle_soon(self) -> None:
@@ -369,8 +351,11 @@ class SpaceSession:
         if self.stage == "joining" and self.state.is_present(self.me, self._now()):
             self.stage = "joined"
             self._observer.joined()
+        if self.role.speaks or self.state.lowered_at(self.me) >= self._hand_raised:
+            self.hand_up = False
         self._notice_hands()
-        self._notice_refusals()
+        if self._moderated:
+            self._notice_refusals()
         touched, self._touched = self._touched, set()
         for pubkey in touched:
             self._observer.participant_changed(pubkey)
@@ -388,11 +373,11 @@ class SpaceSession:
         self._queue = queue
 
     def _notice_refusals(self) -> None:
-        refusals = self.state.refusals
-        for refusal in refusals[self._refusals :]:
-            who = self.name_of(refusal.event.signer)
-            self._observer.log("warning", f"ignored: {who} {refusal.reason}")
-        self._refusals = len(refusals)
+        self._moderated = False
+        for event, reason in self.state.refusals:
+            if event.id not in self._refusals:
+                self._refusals.add(event.id)
+                self._observer.log("warning", f"ignored: {self.name_of(event.signer)} {reason}")
 
     def _notice_absence(self) -> None:
         present = {pubkey for pubkey in self.state.known() if self.is_present(pubkey)}

@@ -156,6 +156,11 @@ class SpaceState:
             since = last = at
         return since
 
+    def hand_shown_at(self, pubkey: str) -> int:
+        """When somebody last put a hand up, showed it again or took it down; 0 if never."""
+        raised = self._hands.get(pubkey)
+        return raised[-1][0] if raised else 0
+
     def queue(self, now: float) -> list[tuple[int, str]]:
         """The raised hands, longest waiting first, as `(since, pubkey)`."""
         waiting = ((self.hand_since(pubkey, now), pubkey) for pubkey in self._hands)

@@ -85,7 +85,7 @@ class Wire:
                     event = await self._signer.sign(draft)
                 except InvalidEvent as error:
                     log.warning("cannot say kind %d: %s", draft.kind, error)
-                    if answered is not None:
+                    if answered is not None and not answered.done():
                         answered.set_result({})
                     self._drafts.task_done()
                     continue

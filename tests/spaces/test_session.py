@@ -1,0 +1,216 @@
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from tui.audio.errors import InvalidAudioSpec
+from tui.nostr.event import Draft, Event
+from tui.nostr.keys import LocalSigner
+from tui.nostr.pool import Pool
+from tui.relay.server import RelayServer
+from tui.rtc.peer import PeerSettings
+from tui.spaces.events import Metrics, SpaceRef
+from tui.spaces.roles import Role
+from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
+from tui.spaces.writer import Writer
+
+Publish = Callable[[LocalSigner, Draft], Awaitable[Event]]
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+class Diary:
+    """An observer that writes everything down."""
+
+    def __init__(self) -> None:
+        self.participants: list[str] = []
+        self.hands: list[str] = []
+        self.lines: list[str] = []
+        self.connections: list[tuple[str, str]] = []
+        self.joins = 0
+
+    def participant_changed(self, pubkey: str) -> None:
+        self.participants.append(pubkey)
+
+    def session_changed(self) -> None:
+        pass
+
+    def joined(self) -> None:
+        self.joins += 1
+
+    def connection_changed(self, pubkey: str, state: str) -> None:
+        self.connections.append((pubkey, state))
+
+    def audio_changed(self, pubkey: str, state: Literal["started", "stopped"]) -> None:
+        pass
+
+    def speech_requested(self, pubkey: str) -> None:
+        self.hands.append(pubkey)
+
+    def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
+        self.lines.append(text)
+
+
+class Seat:
+    """A session that runs, with its observer."""
+
+    def __init__(self, session: SpaceSession, diary: Diary, task: asyncio.Task[str]) -> None:
+        self.session = session
+        self.diary = diary
+        self.task = task
+
+    async def leave(self) -> str:
+        """Leave, and why the session ended; all within ten seconds."""
+        self.session.leave()
+        async with asyncio.timeout(10):
+            return await self.task
+
+
+Sit = Callable[..., Awaitable[Seat]]
+
+
+@pytest.fixture
+async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Sit]:
+    """Take a seat in the space; sessions still running at the end of the test are ended."""
+    async with AsyncExitStack() as exits:
+
+        async def sit(
+            signer: LocalSigner,
+            *,
+            create: SpaceCreation | None = None,
+            url: str = "",
+            speaker: str = "null",
+        ) -> Seat:
+            pool = await exits.enter_async_context(Pool([url or relay.url]))
+            diary = Diary()
+            session = SpaceSession(
+                space,
+                signer=signer,
+                pool=pool,
+                settings=SessionSettings(
+                    name="",
+                    microphone="none",
+                    speaker=speaker,
+                    metrics=Metrics(max_audio_outputs=3),
+                    peer=PeerSettings(loopback=True),
+                ),
+                observer=diary,
+                now=time.time,
+                monotonic=time.monotonic,
+                rng=random.Random(7),
+            )
+            task = asyncio.create_task(session.run(create))
+            exits.push_async_callback(end, task)
+            return Seat(session, diary, task)
+
+        yield sit
+
+
+def joined(seat: Seat) -> bool:
+    return seat.diary.joins == 1
+
+
+async def end(task: asyncio.Task[str]) -> None:
+    task.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def is_of_a_session(task: asyncio.Task[Any]) -> bool:
+    source = Path(task.get_coro().cr_code.co_filename)  # type: ignore[union-attr]
+    return not {"spaces", "rtc", "audio", "aiortc", "aioice"}.isdisjoint(source.parts[:-1])
+
+
+async def test_two_people_join_are_connected_and_leave(
+    sit: Sit, until: Until, host: LocalSigner, guest: LocalSigner
+) -> None:
+    first = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: first.diary.joins)
+    second = await sit(guest)
+    await until(lambda: second.session.link_state(host.pubkey) == "connected")
+    await until(lambda: first.session.link_state(guest.pubkey) == "connected")
+    assert second.session.parent == host.pubkey
+    assert second.session.state.created is not None
+    assert second.session.state.created.name == "Tea"
+    assert await second.leave() == "left"
+    await until(lambda: not first.session.is_present(guest.pubkey))
+    first.session.close()
+    assert await asyncio.wait_for(first.task, 10) == "closed by host"
+    tasks = {task for task in asyncio.all_tasks() if is_of_a_session(task)}
+    assert tasks <= {asyncio.current_task()}
+
+
+async def test_whoever_leaves_and_comes_back_at_once_is_there_for_everybody(
+    sit: Sit, until: Until, host: LocalSigner, guest: LocalSigner
+) -> None:
+    first = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: first.diary.joins)
+    for visit in range(3):
+        second = await sit(guest)
+        await until(lambda: first.session.state.is_present(guest.pubkey, time.time()))
+        await until(partial(joined, second))
+        if visit < 2:
+            await second.leave()
+            await until(lambda: not first.session.state.is_present(guest.pubkey, time.time()))
+
+
+async def test_leaving_does_not_wait_for_a_relay_that_does_not_answer(
+    sit: Sit, guest: LocalSigner
+) -> None:
+    seat = await sit(guest, url="ws://127.0.0.1:9")
+    await asyncio.sleep(0)
+    assert await seat.leave() == "left"
+    assert any("goodbye" in line for line in seat.diary.lines)
+
+
+async def test_a_speaker_that_cannot_be_is_said_to_be_so(sit: Sit, guest: LocalSigner) -> None:
+    seat = await sit(guest, speaker="tone:440")
+    with pytest.raises(InvalidAudioSpec):
+        await seat.task
+
+
+async def test_a_space_ends_for_all_when_its_host_closes_it_and_for_nobody_else(
+    sit: Sit, publish: Publish, until: Until, space: SpaceRef, host: LocalSigner,
+    guest: LocalSigner, stranger: LocalSigner,
+) -> None:  # fmt: skip
+    first = await sit(host, create=SpaceCreation("Tea"))
+    second = await sit(guest)
+    await until(lambda: second.diary.joins)
+    await publish(stranger, Writer(space, stranger.pubkey).close(int(time.time())))
+    await until(lambda: any("only the host closes" in line for line in second.diary.lines))
+    assert not second.task.done()
+    first.session.close()
+    assert await asyncio.wait_for(second.task, 10) == "closed by host"
+
+
+async def test_a_hand_goes_down_by_the_hosts_will_and_not_by_a_strangers(
+    sit: Sit, publish: Publish, until: Until, space: SpaceRef, host: LocalSigner,
+    guest: LocalSigner, stranger: LocalSigner,
+) -> None:  # fmt: skip
+    first = await sit(host, create=SpaceCreation("Tea"))
+    second = await sit(guest)
+    await until(lambda: second.diary.joins)
+    second.session.request_speech()
+    await until(lambda: first.diary.hands == [guest.pubkey])
+    forger = Writer(space, stranger.pubkey)
+    for draft in (forger.demote, forger.promote):
+        await publish(stranger, draft(int(time.time()) + 2, guest.pubkey))
+    await until(lambda: sum("ignored" in line for line in second.diary.lines) == 2)
+    await until(lambda: second.session.hand_up)
+    first.session.demote(guest.pubkey)
+    await until(lambda: not second.session.hand_up)
+    # Asking again in the same second is asking again.
+    second.session.request_speech()
+    await until(lambda: first.diary.hands == [guest.pubkey] * 2)
+    first.session.promote(guest.pubkey)
+    await until(lambda: second.session.role is Role.SPEAKER)
+    await until(lambda: not second.session.hand_up)
+    second.session.demote(guest.pubkey)
+    await until(lambda: second.session.role is Role.LISTENER)
+    await until(lambda: first.session.state.role_of(guest.pubkey) is Role.LISTENER)
+    assert first.session.state.queue(time.time()) == []
