@@ -4,6 +4,8 @@ import shutil
 import hypothesis
 import pytest
 
+pytest_plugins = ["tests.participants"]
+
 hypothesis.settings.register_profile("spaces", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("spaces")
 

@@ -72,7 +72,8 @@ async def test_close_ends_it_for_everybody(stage: Any) -> None:
 
 async def test_sigterm_leaves_properly(stage: Any) -> None:
     relay, _ = await stage.relay()
-    host = await stage.node("host", "host", "Long", "--id", "long", "--mic", "none", relays=(relay,))
+    options = ("--id", "long", "--mic", "none")
+    host = await stage.node("host", "host", "Long", *options, relays=(relay,))
     await host.until("joined")
     guest = await stage.node("guest", "join", "long", "--mic", "none", relays=(relay,))
     her = await guest.pubkey()

@@ -16,7 +16,7 @@ import pytest
 
 Json = dict[str, Any]
 SPACES = (sys.executable, "-m", "tui")
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 
 
 class Node:
@@ -38,7 +38,9 @@ class Node:
         async with self._more:
             self._more.notify_all()
 
-    async def until(self, event: str, *, after: int = 0, seconds: float = 20, **fields: Any) -> Json:
+    async def until(
+        self, event: str, *, after: int = 0, seconds: float = 20, **fields: Any
+    ) -> Json:
         """The first event of this kind with these fields, printed or yet to come."""
 
         def found() -> Json | None:
@@ -177,5 +179,3 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with contextlib.AsyncExitStack() as exits:
         yield Stage(tmp_path, exits)
-
-
