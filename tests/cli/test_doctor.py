@@ -16,7 +16,7 @@ Run = Callable[..., Any]
 async def test_a_report_has_what_a_bug_report_needs_and_nothing_private(
     spaces: Run, relay: RelayServer, key_file: Path
 ) -> None:
-    secret = key_file.read_text().strip()  # noqa: ASYNC240
+    secret = key_file.read_text().strip()
     ended = await asyncio.to_thread(
         spaces,
         *("doctor", "--name", "Ada Lovelace", "--key-file", str(key_file)),

@@ -1,8 +1,9 @@
-# ruff: noqa: ASYNC110
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -48,6 +49,12 @@ OPTIONS = ControllerOptions(
 )
 
 
+def _take_terminal() -> None:
+    """In the child: be told when the terminal goes away, as a login shell's commands are."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """A command in a terminal of its own; `shown` is all that it has written."""
 
@@ -60,19 +67,20 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
+            preexec_fn=_take_terminal,
             env=os.environ | {"TERM": "xterm-256color"},
         )
         os.close(theirs)
         self.shown = b""
+        self._closing = threading.Event()
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
 
     def _read(self) -> None:
-        try:
-            while data := os.read(self._ours, 65536):
-                self.shown += data
-        except OSError:
-            return  # Linux says so when the last writer is gone
+        with contextlib.suppress(OSError):  # Linux says so when the last writer is gone
+            while not self._closing.is_set():
+                if select.select([self._ours], [], [], 0.05)[0]:
+                    self.shown += os.read(self._ours, 65536)
 
     async def until_shown(self, text: str) -> None:
         async with asyncio.timeout(20):
@@ -83,12 +91,19 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
+    def close(self) -> None:
+        """Close the window."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._reading.join()
+            os.close(self._ours)
+
     async def end(self, number: int | None = None) -> int:
+        """Its exit status, after a signal if one is given."""
         if number is not None and self.process.poll() is None:
             self.process.send_signal(number)
         status = await asyncio.to_thread(self.process.wait, 20)
-        self._reading.join()
-        os.close(self._ours)
+        self.close()
         return status
 
 
@@ -105,6 +120,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()
+        one.close()
 
 
 @pytest.mark.usefixtures("stop_controllers")
@@ -138,7 +154,8 @@ async def test_a_terminal_that_closes_leaves_the_space(
 ) -> None:
     screen = terminal("host", "Friday", "--relay", relay.url, "--mic", "none", "--speaker", "null")
     await screen.until_shown("MUTED")
-    await screen.end(signal.SIGHUP)
+    screen.close()
+    await screen.end()
     assert " in 'Friday' " in (await asyncio.to_thread(spaces, "status")).out
 
 

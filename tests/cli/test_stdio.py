@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC110, ASYNC251
+# ruff: noqa: ASYNC251
 import asyncio
 import os
 import threading

@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC110, ASYNC240
 import asyncio
 import os
 import signal
@@ -56,6 +55,19 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def controllers() -> int:
+    """How many run with this test's directories."""
+    ours = f"XDG_RUNTIME_DIR={os.environ['XDG_RUNTIME_DIR']}".encode()
+    found = 0
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            named = b"tui.controller" in (one / "cmdline").read_bytes()
+            found += named and ours in (one / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
 async def view_of(link: SocketLink) -> View:
     view = View()
     async with asyncio.timeout(10):
@@ -98,8 +110,13 @@ async def test_it_is_started_on_need_and_found_again(start: Start) -> None:
     assert (await view_of(again)).me.name == "Ada"
 
 
-async def test_it_outlives_its_clients_and_hangups(start: Start, paths: Paths) -> None:
+async def test_it_outlives_its_clients_and_hangups(
+    start: Start,
+) -> None:
+    # What runs these tests may ignore it, and children inherit that.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     link = await start()
+    signal.signal(signal.SIGHUP, before)
     pid = pid_of(link)
     assert os.getsid(pid) != os.getsid(0)
     assert os.getpgid(pid) != os.getpgid(0)
@@ -107,8 +124,14 @@ async def test_it_outlives_its_clients_and_hangups(start: Start, paths: Paths) -
     os.kill(pid, signal.SIGHUP)
     await link.close()
     again = await start()
-    await again.send(SetName("Grace"))
     assert pid_of(again) == pid
+    await view_of(again)
+    await again.send(SetName("Grace"))
+    async with asyncio.timeout(10):
+        while True:  # one that dies would break the link instead
+            message = await again.receive()
+            if isinstance(message, ViewChanged) and message.me and message.me.name == "Grace":
+                break
 
 
 async def test_a_client_that_starts_it_and_is_killed_leaves_it_running(start: Start) -> None:
@@ -136,6 +159,7 @@ async def test_two_starts_at_once_end_at_one_controller(start: Start) -> None:
     links = await asyncio.gather(*(start(name=f"number {n}") for n in range(4)))
     assert len({pid_of(link) for link in links}) == 1
     assert len({(await view_of(link)).me.name for link in links}) == 1
+    await until(lambda: controllers() == 1)
 
 
 async def test_stop_ends_it_and_leaves_no_socket(start: Start, paths: Paths) -> None:

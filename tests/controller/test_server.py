@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC110, ASYNC240
 import asyncio
 import os
 import signal
