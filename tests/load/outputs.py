@@ -46,7 +46,7 @@ def stock() -> RTCPeerConnection:
 
 async def connected(connection: Peer | RTCPeerConnection) -> None:
     async with asyncio.timeout(20):
-        while _state(connection) != "connected":  # noqa: ASYNC110 - a peer of either kind
+        while _state(connection) != "connected":
             await asyncio.sleep(0.01)
 
 

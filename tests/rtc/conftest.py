@@ -37,7 +37,7 @@ class Side:
 async def _until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            while not condition():
                 await asyncio.sleep(0.005)
     except TimeoutError:
         pytest.fail("what was waited for did not happen")

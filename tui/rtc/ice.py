@@ -64,11 +64,17 @@ def needs_lookup(candidate: IceCandidate) -> bool:
     return bool(is_mdns_hostname(candidate.host))
 
 
-def tune(connection: Connection, *, loopback: bool, lively: Callable[[], bool]) -> None:
+def tune(
+    connection: Connection,
+    *,
+    loopback: bool,
+    lively: Callable[[], bool],
+    on_lost: Callable[[], None],
+) -> None:
     """Makes a fresh connection offer loopback if asked to, and notice a dead path in 4 s.
 
-    `lively` says whether the other side was heard just now. What is replaced, on this one instance,
-    are public methods of aioice.
+    `lively` says whether the other side was heard just now; `on_lost` is called before a dead path
+    is closed. What is replaced, on this one instance, are public methods of aioice.
     """
     if loopback:
         gather = connection.get_component_candidates
@@ -82,7 +88,12 @@ def tune(connection: Connection, *, loopback: bool, lively: Callable[[], bool]) 
         connection.get_component_candidates = gather_with_loopback  # type: ignore[method-assign]
 
     async def query_consent() -> None:
-        await _query_consent(connection, lively)
+        if not connection._closing:  # else closed while it connected; aioice starts this anyhow
+            await _keep_consent(connection, lively)
+            on_lost()
+            # close() waits for this task, which is itself: it must not find it.
+            connection._query_consent_task = None
+            await connection.close()
 
     connection.query_consent = query_consent  # type: ignore[method-assign]
 
@@ -98,11 +109,10 @@ def _check_address(host: str, loopback: bool) -> None:
         raise InvalidCandidate("an address on this machine")
 
 
-async def _query_consent(connection: Connection, lively: Callable[[], bool]) -> None:
+async def _keep_consent(connection: Connection, lively: Callable[[], bool]) -> None:
+    """Checks the path again and again; returns when it is dead."""
     failures = 0
     waited = 0.0
-    if connection._closing:
-        return  # closed while it connected: aioice starts this task all the same, and forgets it
     while failures < CONSENT_FAILURES:
         pause = CONSENT_SECONDS * (0.8 + 0.4 * random.random())
         await asyncio.sleep(pause)
@@ -120,6 +130,3 @@ async def _query_consent(connection: Connection, lively: Callable[[], bool]) -> 
                 failures = 0
             except stun.TransactionError:
                 failures += 1
-    # close() waits for this task, which is itself: it must not find it.
-    connection._query_consent_task = None
-    await connection.close()

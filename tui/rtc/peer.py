@@ -204,6 +204,7 @@ class Peer:
             dtls.transport._connection,
             loopback=self._settings.loopback,
             lively=lambda: self._beat.lively(self._monotonic()),
+            on_lost=lambda: self._fail("the path to the other side was lost"),
         )
         self._media = Media(
             dtls,
@@ -271,7 +272,7 @@ class Peer:
             # aiortc starts the streams right after this event.
             asyncio.get_running_loop().call_soon(self._connected)
         elif state == "failed":
-            self._fail("no path to the other side, or it was lost")
+            self._fail("no secure connection to the other side")
         elif state == "closed" and self._closing is None:
             self._closing = asyncio.create_task(self._close())
 
