@@ -1,0 +1,52 @@
+import pytest
+
+from tui.devtools import samples
+
+SIZES = [
+    (1, 1), (2, 3), (5, 50), (39, 24), (40, 11), (40, 12), (41, 13), (60, 15), (79, 23), (80, 24),
+    (100, 12), (119, 24), (120, 40), (159, 24), (160, 50), (200, 60), (200, 2), (1, 60),
+]  # fmt: skip
+
+
+async def sweep(ui) -> None:
+    for width, height in SIZES:
+        await ui.resize(width, height)
+        await ui.pilot.pause()
+        assert ui.app.size == (width, height)
+        strips = ui.app.screen._compositor.render_strips()
+        assert len(strips) == height
+        assert all(strip.cell_length == width for strip in strips)
+        small = width < 40 or height < 12
+        assert ui.screen.query_one("#too-small").display is small
+        assert ui.screen.query_one("#keys").display is not small
+        if small and width >= 34 and height > 1:
+            assert "make the terminal larger (40x12)" in ui.text()
+
+
+@pytest.mark.parametrize(
+    "keys", [(), ("n",), ("g",), ("question_mark",), ("K",), ("K", "k"), ("slash", "x")]
+)
+async def test_screens_around_the_lobby(start, keys) -> None:
+    async with start(samples.lobby()) as ui:
+        await ui.press(*keys)
+        await ui.pilot.pause()
+        await sweep(ui)
+
+
+@pytest.mark.parametrize("keys", [("2",), ("q", "d"), ("slash", "a")])
+async def test_the_space(start, keys) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press(*keys)
+        await sweep(ui)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (30, 10), (40, 12)])
+async def test_beginning_small(start, size) -> None:
+    async with start(samples.space(), size=size) as ui:
+        await ui.resize(80, 24)
+        await ui.see("Amina Okafor", "LISTENING")
+
+
+async def test_the_smallest_size_shows_what_matters(start) -> None:
+    async with start(samples.space("speaker"), size=(40, 12)) as ui:
+        await ui.see("Sunday radio", "◆ H Amina", "MUTED", "? Keys", "Q Quit")

@@ -1,0 +1,322 @@
+import msgspec
+import pytest
+
+from tui.controller.intents import (
+    CloseSpace,
+    Demote,
+    LeaveSpace,
+    Mute,
+    PromoteSpeaker,
+    RequestSpeech,
+    WithdrawSpeech,
+)
+from tui.controller.views import (
+    AudioView,
+    IntentRefused,
+    SpaceClosed,
+    SpeechRequested,
+    ViewChanged,
+)
+from tui.devtools import samples
+from tui.widgets.row_list import RowList
+
+
+def changed(ui, **fields) -> ViewChanged:
+    """The present space with some fields changed."""
+    space = msgspec.structs.replace(ui.app.desk.view.space, **fields)
+    return ViewChanged(version=ui.app.desk.view.version + 1, space=space)
+
+
+def person(ui, name: str, **fields) -> ViewChanged:
+    key = samples.key_of(name)
+    now = msgspec.structs.replace(ui.app.desk.view.participants[key], **fields)
+    return ViewChanged(version=ui.app.desk.view.version + 1, participants={key: now})
+
+
+def shown(ui, pane: str) -> RowList:
+    return ui.screen.query_one(f"#{pane}-list", RowList)
+
+
+async def test_attaching_shows_the_space_that_one_is_in(start) -> None:
+    async with start(samples.space()) as ui:
+        assert ui.place == "space"
+        assert "Sunday radio" in ui.line("bar") and "live 42 min" in ui.line("bar")
+        assert ui.line("about").startswith("hosted by Amina Okafor · New releases")
+        assert "hearing via Amina Okafor" in ui.line("sound")
+
+
+async def test_the_stage(start) -> None:
+    async with start(samples.space()) as ui:
+        rows = ui.text().splitlines()
+        host = next(row for row in rows if "Amina" in row and "npub" in row)
+        assert "◆ H Amina Okafor" in host and "npub1u2uu…kv83" in host and "●" in host
+        assert "▪ S Luca" in ui.text()
+        assert " 1 Stage 4 " in ui.text() and " 2 Audience 18 " in ui.text()
+
+
+async def test_panes_by_number_and_tab(start) -> None:
+    async with start(samples.space(), size=(80, 30)) as ui:
+        await ui.press("2")
+        await ui.see("· L ▲3  Samuel (you)", "Oleksandr (away)")
+        await ui.press("3")
+        await ui.see("1   Tomás", "6 min", "2   Noor", "3 min")
+        await ui.press("tab")
+        await ui.see("Amina Okafor  ", "◆ H")
+        await ui.press("shift+tab")
+        await ui.see("1   Tomás")
+        await ui.press("1", "q")
+        await ui.see("1   Tomás")
+
+
+@pytest.mark.parametrize(("width", "panes"), [(80, 1), (119, 1), (120, 2), (159, 2), (160, 3)])
+async def test_as_many_panes_as_fit(start, width: int, panes: int) -> None:
+    async with start(samples.space(), size=(width, 30)) as ui:
+        for key in ("1", "2", "3", "tab"):
+            await ui.press(key)
+            await ui.pilot.pause()
+            assert sum(pane.display for pane in ui.screen.query(".pane")) == panes
+        await ui.resize(80, 24)
+        await ui.until(lambda: sum(pane.display for pane in ui.screen.query(".pane")) == 1)
+
+
+async def test_the_host_lets_somebody_on_stage(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("q", "down", "a")
+        await ui.until(lambda: ui.intents)
+        assert ui.intents == [PromoteSpeaker(samples.key_of("Noor"))]
+
+
+async def test_a_listener_approves_nobody_and_is_told_why(start) -> None:
+    async with start(samples.space()) as ui:
+        await ui.press("q", "a")
+        await ui.see("only the host lets people on stage")
+        assert ui.intents == []
+
+
+async def test_to_demote_takes_a_second_key(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("down", "d")
+        await ui.see("Take Jonas Weber off the stage?", "y yes")
+        await ui.press("n")
+        await ui.see_not("off the stage?")
+        await ui.press("y")
+        assert ui.intents == []
+        await ui.press("d", "y")
+        await ui.until(lambda: ui.intents)
+        assert ui.intents == [Demote(samples.key_of("Jonas Weber"))]
+
+
+async def test_a_question_is_about_the_row_it_was_asked_for(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("q", "d")
+        await ui.see("Turn down the hand of Tomás?")
+        await ui.press("down", "y")
+        await ui.until(lambda: ui.intents)
+        assert ui.intents == [Demote(samples.key_of("Tomás"))]
+
+
+async def test_what_has_become_impossible_is_not_done(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("q", "d")
+        await ui.see("Turn down the hand of Tomás?")
+        ui.put(person(ui, "Tomás", hand_since=0.0, queue=0))
+        await ui.see("3 Queue 1")
+        await ui.press("y")
+        await ui.see("Tomás is not on stage")
+        assert ui.intents == []
+
+
+async def test_the_hand(start) -> None:
+    async with start(samples.space()) as ui:
+        assert "hand up, place 3 in the queue, just now" in ui.line("own")
+        assert "h Hand down" in ui.line("keys")
+        await ui.press("h")
+        await ui.until(lambda: ui.intents == [WithdrawSpeech()])
+        ui.put(changed(ui, hand_since=0.0))
+        await ui.see("h asks to speak", "h Hand up")
+        await ui.press("h")
+        await ui.until(lambda: ui.intents == [WithdrawSpeech(), RequestSpeech()])
+
+
+async def test_the_microphone_in_word_glyph_and_title(start) -> None:
+    async with start(samples.space("speaker")) as ui:
+        assert "⊘ MUTED" in ui.line("own")
+        assert ui.app._shown_title == "muted · Sunday radio: what we heard this week · spaces"
+        await ui.press("m")
+        await ui.until(lambda: ui.intents == [Mute(on=False)])
+        ui.put(changed(ui, microphone="open"))
+        await ui.see("● MIC OPEN", "m Mute")
+        await ui.until(lambda: ui.app._shown_title.startswith("● MIC OPEN"))
+        await ui.press("space")
+        await ui.until(lambda: ui.intents == [Mute(on=False), Mute(on=True)])
+
+
+async def test_two_quick_presses_end_with_a_closed_microphone(start) -> None:
+    async with start(samples.space("speaker")) as ui:
+        await ui.press("m", "m")
+        await ui.until(lambda: len(ui.intents) == 2)
+        assert ui.intents == [Mute(on=False), Mute(on=True)]
+
+
+async def test_after_a_refusal_the_next_press_opens_again(start) -> None:
+    async with start(samples.space("speaker")) as ui:
+        await ui.press("m")
+        ui.put(IntentRefused("the device is busy", "mute"))
+        await ui.see("the device is busy")
+        await ui.press("m")
+        await ui.until(lambda: ui.intents == [Mute(on=False), Mute(on=False)])
+
+
+async def test_listeners_have_no_microphone_to_open(start) -> None:
+    async with start(samples.space()) as ui:
+        await ui.press("space", "m")
+        await ui.see("people on stage speak; raise your hand first (h)")
+        assert ui.intents == []
+
+
+async def test_a_missing_device_is_said_with_what_helps(start) -> None:
+    async with start(samples.space("speaker")) as ui:
+        assert not ui.screen.query_one("#problem").display
+        ui.put(
+            ViewChanged(
+                version=5,
+                audio=AudioView(
+                    microphone_problem="no PortAudio", hint="apt install libportaudio2"
+                ),
+            )
+        )
+        ui.put(changed(ui, microphone="unavailable"))
+        await ui.see("NO MICROPHONE", "no PortAudio — apt install libportaudio2")
+        await ui.press("m")
+        await ui.until(lambda: "no PortAudio" in ui.line("notice"))
+        assert ui.intents == []
+
+
+async def test_leaving_as_listener_needs_no_question(start) -> None:
+    async with start(samples.space()) as ui:
+        await ui.press("l")
+        await ui.until(lambda: ui.intents == [LeaveSpace()])
+
+
+async def test_leaving_and_ending_as_host_do(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("l")
+        await ui.see("Leave your space without a host?", "y yes")
+        await ui.press("E")
+        assert ui.intents == []
+        await ui.press("E")
+        await ui.see("End this space for everybody?")
+        await ui.press("y")
+        await ui.until(lambda: ui.intents == [CloseSpace()])
+
+
+async def test_when_the_space_ends_the_lobby_says_why(start) -> None:
+    async with start(samples.space()) as ui:
+        await ui.press("question_mark")
+        await ui.until(lambda: ui.place == "help")
+        ui.put(SpaceClosed("the host has ended it"))
+        ui.put(changed(ui, stage="closed"))
+        await ui.until(lambda: ui.place == "lobby")
+        await ui.see("you are out of the space: the host has ended it")
+        await ui.until(lambda: ui.app._shown_title == "spaces")
+
+
+async def test_a_refused_join_says_why(start) -> None:
+    async with start(samples.space()) as ui:
+        ui.put(changed(ui, stage="joining"))
+        await ui.see("entering the space…")
+        ui.put(IntentRefused("no relay took the JOIN", "join_space"))
+        await ui.see("no relay took the JOIN")
+        ui.put(ViewChanged(version=9, space=None))
+        await ui.until(lambda: ui.place == "lobby")
+        await ui.see("you are out of the space: no relay took the JOIN")
+
+
+@pytest.mark.parametrize(
+    ("fields", "links", "says"),
+    [
+        ({"heard_from": ""}, {}, "no sound yet"),
+        ({"heard_from": ""}, {"ada": "connecting"}, "connecting to ada…"),
+        ({"heard_from": ""}, {"ada": "failed"}, "no connection to ada"),
+        ({"heard_from": samples.key_of("ada")}, {"ada": "connected"}, "hearing via ada"),
+        ({"heard_from": "ff" * 32}, {}, "hearing via npub1"),
+    ],
+)
+async def test_the_connection_in_words(start, fields, links, says) -> None:
+    first = samples.space()
+    people = {
+        key: msgspec.structs.replace(person, link=links.get(person.name, ""))
+        for key, person in first.participants.items()
+    }
+    space = msgspec.structs.replace(first.space, **fields)
+    async with start(msgspec.structs.replace(first, participants=people, space=space)) as ui:
+        assert says in ui.line("sound")
+
+
+async def test_meters_rise_and_fall(start) -> None:
+    async with start(samples.space()) as ui:
+        ui.put(samples.levels())
+        await ui.see("● ━━━━━━━─", "● ━━━━────")
+        await ui.see_not("━")  # no more levels: nothing is heard
+
+
+async def test_who_talks_is_marked_without_moving_anybody(start) -> None:
+    async with start(samples.space()) as ui:
+        await ui.press("down", "down")
+        rows = shown(ui, "stage")
+        cursor, keys = rows.cursor, list(rows.keys)
+        ui.put(person(ui, "Luca", speaking=True))
+        await ui.until(lambda: "●" in next(r for r in ui.text().splitlines() if "Luca" in r))
+        assert (rows.cursor, rows.keys) == (cursor, keys)
+
+
+async def test_the_cursor_follows_its_person_through_a_move(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("q", "down")
+        rows = shown(ui, "queue")
+        noor = samples.key_of("Noor")
+        assert rows.cursor == noor
+        ui.put(person(ui, "Noor", queue=1))
+        ui.put(person(ui, "Tomás", queue=2))
+        await ui.until(lambda: rows.keys[0] == noor)
+        assert rows.cursor == noor
+        ui.put(person(ui, "Noor", role="speaker", hand_since=0.0, queue=0))
+        await ui.see("1 Stage 5", "3 Queue 1")
+        assert rows.cursor == samples.key_of("Tomás")
+
+
+async def test_the_host_hears_of_a_hand(start) -> None:
+    async with start(samples.space("host")) as ui:
+        ui.put(SpeechRequested(samples.key_of("Greta")))
+        await ui.see("Greta asks to speak; q shows the queue")
+
+
+async def test_the_filter_narrows_all_panes(start) -> None:
+    async with start(samples.space()) as ui:
+        await ui.press("2", "slash")
+        await ui.write("ka")
+        await ui.see("Katya")
+        await ui.see_not("Priya")
+        await ui.press("enter", "escape")
+        await ui.see("Priya")
+        assert ui.place == "space"
+
+
+async def test_a_long_list_says_which_part_is_shown(start) -> None:
+    async with start(samples.space(), size=(80, 18)) as ui:
+        await ui.press("2")
+        await ui.see("1-9 of 18")
+        await ui.press("end")
+        await ui.see("10-18 of 18", "Oleksandr (away)")
+        await ui.press("home")
+        await ui.see("1-9 of 18", "Samuel (you)")
+        await ui.press("pagedown", "pagedown")
+        await ui.until(lambda: shown(ui, "audience").cursor == shown(ui, "audience").keys[16])
+
+
+async def test_ages_go_on(start) -> None:
+    clock = [samples.NOW]
+    async with start(samples.space(), now=lambda: clock[0]) as ui:
+        clock[0] += 120
+        ui.app._time_passed()
+        await ui.see("live 44 min", "place 3 in the queue, 2 min")

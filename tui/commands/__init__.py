@@ -1,0 +1,1 @@
+"""The action registry: what can be done, with which key, where, and whether now."""

@@ -1,0 +1,1 @@
+"""Screens: they show a View, send intents, and own nothing."""

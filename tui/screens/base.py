@@ -1,0 +1,219 @@
+"""The base of our screens: bars, notices, questions, and actions looked up in the registry."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.commands.actions import BY_ID, Action, Place, actions_of
+from tui.commands.permissions import present_space
+from tui.config import limits
+from tui.screens.desk import EVERYTHING, Changed, Desk
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.painted import Lines
+from tui.widgets.row_list import RowList
+from tui.widgets.text import clean, clip
+
+
+def bindings_of(place: Place) -> list[BindingType]:
+    """The keys of a screen as Textual wants them; list movement belongs to the lists."""
+    return [
+        Binding(",".join(action.keys), f"run('{action.id}')", action.label, show=False)
+        for action in actions_of(place)
+        if not action.id.startswith("list.") or action.id == "list.filter"
+    ]
+
+
+class SpacesScreen(Screen[None], inherit_bindings=False):
+    """A bar, a body, a line for notices, and the keys.
+
+    An action without an intent is done by the screen's method `do_<area>_<verb>`.
+    """
+
+    PLACE: ClassVar[Place]
+    ALLOW_SELECT = False
+    AUTO_FOCUS = "RowList"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-narrow"),
+        (40, "-one"),
+        (120, "-two"),
+        (160, "-three"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-high")]  # noqa: RUF012
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self.is_up = False
+        self._asked: tuple[Action, str, str] | None = None
+        self._notice: tuple[str, str] = ("", "")
+        self._notice_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The frame around a screen's own widgets."""
+        yield Lines(id="bar")
+        yield from self.body()
+        yield Lines(id="notice")
+        yield KeyBar(id="keys")
+        yield Lines(id="too-small")
+
+    def body(self) -> Iterable[Widget]:
+        """The screen's own widgets."""
+        raise NotImplementedError
+
+    def tell(self, changed: Changed) -> None:
+        """The view differs. A screen that is not there yet catches up when it is."""
+        if self.is_up:
+            self.view_changed(changed)
+            self.show_notice()
+
+    def view_changed(self, changed: Changed) -> None:
+        """Show what differs; asked for often, so it must write nothing where nothing differs."""
+        self.show_keys()
+
+    def levels_changed(self) -> None:
+        """Redraw the meters."""
+
+    @property
+    def target(self) -> str:
+        """The key of the row under the cursor: what actions are about."""
+        return ""
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was shown."""
+        self.is_up = True
+        self.query_one("#too-small", Lines).show_line([("make the terminal larger (40x12)", "")])
+        self.tell(EVERYTHING)
+
+    def on_row_list_moved(self) -> None:
+        """Another row, other possibilities."""
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """Bring the footer up to date."""
+        self.query_one(KeyBar).show_actions(self.PLACE, self.desk.view, self.target)
+
+    def say(self, text: str, ink: str = "warn") -> None:
+        """Show a one-line notice for a while."""
+        self._notice = (clean(text), ink)
+        if self._notice_timer is not None:
+            self._notice_timer.stop()
+        self._notice_timer = self.set_timer(limits.NOTICE_SECONDS, self._forget_notice)
+        self.show_notice()
+
+    def show_notice(self) -> None:
+        """A question goes first, then the latest notice, then the trouble with the controller."""
+        if not self.is_up:
+            return
+        line = self.query_one("#notice", Lines)
+        text, ink = self._notice
+        if self._asked is not None:
+            line.show_line([(self._asked[2], "warn")], [("y yes · n no", "muted")])
+        elif text:
+            line.show_line([(text, ink)])
+        elif self.desk.trouble == "starting":
+            line.show_line([("starting the background process…", "muted")])
+        elif self.desk.trouble:
+            line.show_line(
+                [("no controller, trying again: ", "bad"), (clean(self.desk.trouble), "warn")]
+            )
+        else:
+            line.show_line([])
+
+    def action_run(self, action_id: str) -> None:
+        """Do what a key stands for, or say why not."""
+        action, target = BY_ID[action_id], self.target
+        if self._asked is not None:
+            asked, target, _ = self._asked
+            self._asked = None
+            self.show_notice()
+            if action_id == "answer.yes":
+                self._do(asked, target)
+            return
+        view = self.desk.view
+        if not action.unavailable(view, target) and (question := action.question(view, target)):
+            self._asked = (action, target, clean(question))
+            self.show_notice()
+            return
+        self._do(action, target)
+
+    def _do(self, action: Action, target: str) -> None:
+        view = self.desk.view
+        if why_not := action.unavailable(view, target):
+            self.say(why_not)
+            return
+        intent = action.intent(view, target) if action.intent is not None else None
+        if intent is not None and not self.desk.ask(intent):
+            self.say("the controller cannot be reached right now", "bad")
+        method = getattr(self, "do_" + action.id.replace(".", "_"), None)
+        if method is not None:
+            method()
+
+    def _forget_notice(self) -> None:
+        self._notice = ("", "")
+        self.show_notice()
+
+    def leave(self) -> None:
+        """Go to the screen below; below our first one is the lobby."""
+        if len(self.app.screen_stack) > 2:
+            self.app.pop_screen()
+            return
+        from tui.screens.lobby import LobbyScreen
+
+        self.app.switch_screen(LobbyScreen(self.desk))
+
+    def do_help_open(self) -> None:
+        """Show the keys, this screen's first."""
+        from tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.desk, self.PLACE))
+
+    def do_log_open(self) -> None:
+        """Show relays and log."""
+        from tui.screens.log import LogScreen
+
+        self.app.push_screen(LogScreen(self.desk))
+
+    def do_screen_back(self) -> None:
+        """Clear the filter, or go to the screen before."""
+        if not self.clear_filter():
+            self.leave()
+
+    def do_app_quit(self) -> None:
+        """Detach; the space goes on."""
+        space = present_space(self.desk.view)
+        if space is None or self.desk.trouble:
+            self.app.exit()
+            return
+        name = clip([(clean(space.name), "")], 30)[0][0]
+        self.app.exit(message=Text(f"still in {name}; `spaces` returns, `spaces stop` ends it"))
+
+    def do_list_filter(self) -> None:
+        """Let the user type what to look for."""
+        self.query_one(FilterBar).open()
+
+    def clear_filter(self) -> bool:
+        """Show all rows again; False if they were shown anyway."""
+        bars = self.query(FilterBar)
+        return bool(bars) and bars.first(FilterBar).clear_text()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The filter narrows the rows with every letter."""
+        if isinstance(event.input, FilterBar):
+            self.tell(EVERYTHING)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Back to the rows that are left."""
+        if isinstance(event.input, FilterBar):
+            self.focus_rows()
+
+    def focus_rows(self) -> None:
+        """Let the keys go to the list that the user is in."""
+        self.query(RowList).first(RowList).focus()

@@ -1,0 +1,88 @@
+"""What all screens share: the view, the levels, the clock, and the way to ask for something."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from tui.controller.intents import AnyIntent, Mute
+from tui.controller.views import View, ViewChanged
+from tui.widgets.roster import Roster
+
+
+class Changed(msgspec.Struct):
+    """What differs since a screen was last refreshed. `everything` after a snapshot."""
+
+    everything: bool = False
+    fields: set[str] = msgspec.field(default_factory=set)
+    people: set[str] = msgspec.field(default_factory=set)
+
+    def add(self, change: ViewChanged) -> None:
+        """Take note of what `change` touched."""
+        if change.reset:
+            self.everything = True
+        self.people.update(change.participants)
+        for name in ("me", "audio", "space"):
+            if getattr(change, name) is not msgspec.UNSET:
+                self.fields.add(name)
+        for name in ("relays", "spaces", "participants", "dropped", "log"):
+            if getattr(change, name):
+                self.fields.add(name)
+
+    def touches(self, *names: str) -> bool:
+        """Whether any of these fields of the view may be different now."""
+        return self.everything or not self.fields.isdisjoint(names)
+
+
+EVERYTHING = Changed(everything=True)
+
+
+class Desk:
+    """Everything that a screen may look at or ask for.
+
+    `trouble` says why there is no controller at the other end now; "" while there is one. `send`
+    hands an intent over and says whether it could; `now` gives unix seconds.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[AnyIntent], bool],
+        *,
+        now: Callable[[], float] = time.time,
+        start_demo: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.view = View()
+        self.roster = Roster()
+        self.logged = 0  # lines that the log has ever had; the view keeps the last ones
+        self.levels: dict[str, int] = {}
+        self.trouble = "starting"
+        self.now = now
+        self.start_demo = start_demo
+        self._send = send
+        self._opening = False
+
+    def apply(self, change: ViewChanged) -> None:
+        """Bring view and roster up to date."""
+        self.view.apply(change)
+        self.logged = len(change.log) + (0 if change.reset else self.logged)
+        if change.reset:
+            self.roster.rebuild(self.view.participants)
+        elif change.participants:
+            self.roster.update(self.view.participants, change.participants)
+        if change.reset or change.space is not msgspec.UNSET:
+            self._opening = False
+
+    def ask(self, intent: AnyIntent) -> bool:
+        """Send an intent; False if there is nobody to send it to.
+
+        Two quick presses of the microphone's key must end with it closed, although the second
+        comes before the view tells of the first.
+        """
+        if isinstance(intent, Mute):
+            intent = Mute(on=True) if self._opening else intent
+            self._opening = not intent.on
+        return self._send(intent)
+
+    def refused(self) -> None:
+        """An intent was refused: the microphone may not have opened."""
+        self._opening = False

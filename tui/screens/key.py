@@ -1,0 +1,73 @@
+"""Signing in with a key of one's own."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.widgets import Input
+
+from tui.config import limits
+from tui.controller.intents import SetName, UseKey, UseKeyFile
+from tui.screens.base import bindings_of
+from tui.screens.desk import Changed
+from tui.screens.form import Field, FormScreen
+
+
+class KeyScreen(FormScreen, inherit_bindings=False):
+    """A secret, or the path of a file that holds one. The secret is never shown nor kept here."""
+
+    PLACE = "key"
+    BINDINGS = bindings_of("key")
+    HEADING = "your key"
+    HINT = (
+        "An nsec is hidden while you type or paste it, and is kept in memory only. "
+        "A path begins with / or ~ or . and its file must be readable by you alone (chmod 600)."
+    )
+
+    def fields(self) -> Iterable[Field]:
+        """Key and name."""
+        yield Field(
+            "nsec, or path of a key file",
+            id="secret",
+            max_length=limits.SETTING_CHARS,
+            password=True,
+        )
+        yield Field("Name that others see (optional)", id="name", max_length=limits.NAME_LENGTH)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A path is no secret and may be seen; a secret never begins like one."""
+        if event.input.id == "secret":
+            event.input.password = not event.value.lstrip().startswith(("/", "~", "."))
+
+    def finish(self) -> None:
+        """Hand the key over and forget it."""
+        # No variable here ever holds the secret: a traceback would show its value.
+        field, name = self.query_one("#secret", Field), self.value("name")
+        if not self.value("secret"):
+            self.say("paste an nsec or give the path of a key file")
+            field.focus()
+            return
+        if field.password:
+            asked = self.desk.ask(UseKey(self.value("secret")))
+        else:
+            asked = self.desk.ask(UseKeyFile(_expanded(self.value("secret"))))
+        field.value = ""
+        if asked and name:
+            asked = self.desk.ask(SetName(name))
+        self._asked_for_key = asked
+        self.say("reading the key…" if asked else "the controller cannot be reached right now")
+
+    _asked_for_key = False
+
+    def view_changed(self, changed: Changed) -> None:
+        """Done once the controller has taken a key over."""
+        super().view_changed(changed)
+        if self._asked_for_key and changed.touches("me") and self.desk.view.me.key != "none":
+            self._asked_for_key = False
+            self.leave()
+
+
+def _expanded(path: str) -> str:
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:  # ~somebody who does not exist: the controller will say so
+        return path

@@ -1,0 +1,214 @@
+"""The lobby: the live spaces, oneself, and the relays that they were found on."""
+
+from collections.abc import Iterable, Sequence
+
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from tui.commands.permissions import present_space
+from tui.controller.views import SpaceSummary
+from tui.screens.base import SpacesScreen, bindings_of
+from tui.screens.desk import Changed
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.glyphs import HERE, LIVE, STALE
+from tui.widgets.own_state import own_line, relay_rows, relay_summary, who_am_i
+from tui.widgets.painted import Lines
+from tui.widgets.row_list import RowList
+from tui.widgets.text import Part, Parts, ago, clean, compose, fit, short_npub, wrap
+
+_RANK = {"live": 0, "stale": 1, "closed": 2}
+_STATE = {"live": (LIVE, "good"), "stale": (STALE, "muted"), "closed": (STALE, "faint")}
+
+
+class LobbyScreen(SpacesScreen, inherit_bindings=False):
+    """Where one arrives, and where one returns to."""
+
+    PLACE = "lobby"
+    BINDINGS = bindings_of("lobby")
+
+    def body(self) -> Iterable[Widget]:
+        """The spaces on the left, the one under the cursor on the right where there is room."""
+        with Horizontal(id="main"):
+            with Vertical(id="spaces"):
+                yield Lines(id="columns")
+                yield RowList(self._row, id="list")
+            yield Lines(id="detail")
+        yield FilterBar()
+        yield Lines(id="own")
+
+    @property
+    def target(self) -> str:
+        """The ref of the space under the cursor."""
+        return self.query_one(RowList).cursor
+
+    def view_changed(self, changed: Changed) -> None:
+        """Show what differs."""
+        view = self.desk.view
+        rows = self.query_one(RowList)
+        if changed.touches("spaces", "space"):
+            rows.show_keys(self._refs(), view.spaces)
+            rows.touch_visible()
+        if not rows.keys:
+            rows.show_when_empty(self._when_empty)
+        self.query_one("#bar", Lines).show_line(
+            [("spaces", "strong"), ("  lobby", "muted")], [*who_am_i(view)]
+        )
+        self._show_columns()
+        self._show_detail()
+        self._show_own()
+        super().view_changed(changed)
+
+    def on_row_list_moved(self) -> None:
+        """Tell more about the space that is now under the cursor."""
+        self._show_columns()
+        self._show_detail()
+
+    def on_row_list_chosen(self) -> None:
+        """A double click opens like enter."""
+        self.action_run("space.open")
+
+    def do_space_open(self) -> None:
+        """Go back to the space that we are in; a new one is shown once the view has it."""
+        if present_space(self.desk.view):
+            self.do_space_show()
+
+    def do_space_show(self) -> None:
+        """Show the space that we are in."""
+        from tui.screens.space import SpaceScreen
+
+        if not self.clear_filter() and present_space(self.desk.view):
+            self.app.push_screen(SpaceScreen(self.desk))
+
+    def do_space_new(self) -> None:
+        """Ask for a name."""
+        from tui.screens.create import CreateScreen
+
+        self.app.push_screen(CreateScreen(self.desk))
+
+    def do_identity_choose(self) -> None:
+        """Ask for a key."""
+        from tui.screens.start import StartScreen
+
+        self.app.push_screen(StartScreen(self.desk))
+
+    def _refs(self) -> list[str]:
+        needle = self.query_one(FilterBar).needle
+        shown = [
+            summary
+            for summary in self.desk.view.spaces.values()
+            if not needle
+            or needle in f"{summary.name} {summary.host_name} {summary.summary}".casefold()
+        ]
+        shown.sort(key=lambda s: (_RANK[s.state], -s.started_at, s.ref))
+        return [summary.ref for summary in shown]
+
+    def _row(self, ref: str, width: int) -> Parts:
+        summary = self.desk.view.spaces[ref]
+        space = present_space(self.desk.view)
+        here = space is not None and space.ref == ref
+        glyph, ink = (HERE, "accent") if here else _STATE[summary.state]
+        name = clean(summary.name).strip() or clean(summary.id)
+        name_ink = "strong" if here else "" if summary.state == "live" else "muted"
+        cells = _columns(width)
+        row: list[Part] = [(f"{glyph} ", ink), (fit(name, cells[0]), name_ink)]
+        texts = (_host(summary), str(summary.speakers), str(summary.listeners), self._age(summary))
+        for text, column in zip(texts, cells[1:], strict=True):
+            if column:
+                right = text.isdigit()
+                row += [("  ", ""), (text.rjust(column) if right else fit(text, column), "muted")]
+        return row
+
+    def _age(self, summary: SpaceSummary) -> str:
+        if summary.state != "live":
+            return summary.state
+        return ago(self.desk.now() - summary.started_at) if summary.started_at else ""
+
+    def _when_empty(self, width: int) -> Sequence[Parts]:
+        view = self.desk.view
+        indent: Part = ("  ", "")
+        if self.desk.trouble:
+            return [(), [indent, ("The background process is not there yet.", "muted")]]
+        if self.query_one(FilterBar).needle:
+            return [(), [indent, ("No space matches the filter; esc shows all.", "muted")]]
+        rows: list[Parts] = [
+            (),
+            [indent, ("No live spaces right now.", "strong")],
+            [
+                indent,
+                ("Spaces appear here as soon as a relay tells of one. n opens your own.", "muted"),
+            ],
+            (),
+        ]
+        rows += [[indent, *row] for row in relay_rows(view)]
+        return [compose(width, row) for row in rows]
+
+    def _show_columns(self) -> None:
+        rows = self.query_one(RowList)
+        live = sum(s.state == "live" for s in self.desk.view.spaces.values())
+
+        def build(width: int) -> list[Parts]:
+            cells = _columns(width - 1)
+            titles = (f"{live} live", "Host", "Stage", "Audience", "Age")
+            row: list[Part] = [("   ", "")]
+            for title, column in zip(titles, cells, strict=True):
+                if column:
+                    text = title.rjust(column) if title in ("Stage", "Audience") else title
+                    row += [(fit(text, column), "muted"), ("  ", "")]
+            return [row]
+
+        self.query_one("#columns", Lines).show(build)
+        self.query_one("#columns").set_class(not rows.keys, "-empty")
+
+    def _show_detail(self) -> None:
+        summary = self.desk.view.spaces.get(self.target)
+
+        def build(width: int) -> list[Parts]:
+            if summary is None:
+                return []
+            started = self._age(summary)
+            rows: list[Parts] = [[(line, "strong")] for line in wrap(clean(summary.name), width, 3)]
+            rows += [
+                [("hosted by ", "muted"), (_host(summary), "")],
+                [(short_npub(summary.host), "faint")],
+                (),
+                *([(line, "")] for line in wrap(clean(summary.summary), width, 8)),
+                *([()] if summary.summary else []),
+                [(f"{summary.speakers} on stage, {summary.listeners} in the audience", "muted")],
+                [("began " + (started if started == "just now" else f"{started} ago"), "muted")]
+                if summary.state == "live"
+                else [(started, "muted")],
+            ]
+            return [compose(width, row) for row in rows]
+
+        self.query_one("#detail", Lines).show(build)
+
+    def _show_own(self) -> None:
+        view = self.desk.view
+        own = self.query_one("#own", Lines)
+        if space := present_space(view):
+            left = [
+                *own_line(view, space, self.desk.now())[:1],
+                ("  in ", "muted"),
+                (clean(space.name), ""),
+            ]
+            left.append(("  enter shows it", "muted"))
+        else:
+            left = [*_first_trouble(relay_rows(view))]
+        own.show_line(left, relay_summary(view))
+
+
+def _host(summary: SpaceSummary) -> str:
+    return clean(summary.host_name).strip() or short_npub(summary.host)
+
+
+def _first_trouble(rows: Sequence[Parts]) -> Parts:
+    return next((row for row in rows if row[0][1] in ("warn", "bad")), [])
+
+
+def _columns(width: int) -> tuple[int, int, int, int, int]:
+    """Cells of name, host, stage, audience and age; 0 for a column that has no room."""
+    host = min(24, max(14, width // 4)) if width >= 62 else 0
+    stage, audience = (5, 8) if width >= 48 else (0, 0)
+    age = 11 if width >= 34 else 0
+    fixed = sum(column + 2 for column in (host, stage, audience, age) if column)
+    return max(0, width - 3 - fixed), host, stage, audience, age

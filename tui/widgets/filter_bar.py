@@ -1,0 +1,54 @@
+"""The line in which a filter is typed; gone while there is none."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from tui.config import limits
+
+
+class FilterBar(Input):
+    """A one-line field that hides when it is empty and left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", show=False)]
+    DEFAULT_CSS = """
+    FilterBar { display: none; }
+    FilterBar.-shown { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            placeholder="filter: enter keeps it, esc clears it",
+            compact=True,
+            max_length=limits.NAME_LENGTH,
+        )
+        self.cursor_blink = False
+
+    @property
+    def needle(self) -> str:
+        """What rows must contain, case folded."""
+        return self.value.strip().casefold()
+
+    def open(self) -> None:
+        """Show the field and type into it."""
+        self.add_class("-shown")
+        self.focus()
+
+    def clear_text(self) -> bool:
+        """Empty and hide the field; False if there was nothing to clear."""
+        if not self.has_class("-shown"):
+            return False
+        self.value = ""
+        self.remove_class("-shown")
+        return True
+
+    def action_give_up(self) -> None:
+        """Clear the filter and go back to the rows."""
+        self.clear_text()
+        self.post_message(self.Submitted(self, ""))
+
+    def on_blur(self) -> None:
+        """An empty filter filters nothing: hide."""
+        if not self.value:
+            self.remove_class("-shown")

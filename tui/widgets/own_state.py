@@ -1,0 +1,128 @@
+"""Our own state in words: microphone, role, hand, whom we hear, relays. Pure functions."""
+
+from tui.commands.permissions import present_space
+from tui.controller.views import SPEAKING_ROLES, Participant, SpaceView, View
+from tui.widgets.glyphs import MUTED, OFF, RELAY, ROLE, SPEAKING, WARNING
+from tui.widgets.text import Part, Parts, ago, clean, short_npub
+
+_MICROPHONE = {
+    "open": (f" {SPEAKING} MIC OPEN ", "open"),
+    "muted": (f" {MUTED} MUTED ", "shut"),
+    "closed": (f" {OFF} LISTENING ", "shut"),
+    "unavailable": (f" {WARNING} NO MICROPHONE ", "warn"),
+}
+
+
+def name_of(person: Participant | None, pubkey: str = "") -> str:
+    """What to call somebody: name, else short key."""
+    if person is None:
+        return short_npub(pubkey) or "somebody"
+    return clean(person.name).strip() or short_npub(person.pubkey) or "somebody"
+
+
+def microphone_badge(space: SpaceView) -> Part:
+    """Word, glyph and colour of the microphone."""
+    return _MICROPHONE[space.microphone]
+
+
+def own_line(view: View, space: SpaceView, now: float) -> Parts:
+    """Microphone, role, and the hand with its place in the queue."""
+    parts: list[Part] = [microphone_badge(space), ("  ", ""), (ROLE[space.role][2], "strong")]
+    if space.stage == "joining":
+        return [*parts, ("  entering the space…", "muted")]
+    if space.hand_since:
+        me = view.participants.get(view.me.pubkey)
+        place = f", place {me.queue} in the queue" if me is not None and me.queue else ""
+        parts.append((f"  hand up{place}, {ago(now - space.hand_since)}", "warn"))
+    elif space.role == "listener":
+        parts.append(("  h asks to speak", "muted"))
+    elif space.microphone == "muted":
+        parts.append(("  m or space opens the microphone", "muted"))
+    return parts
+
+
+def sound_line(view: View, space: SpaceView) -> Parts:
+    """Whom we hear, or what stands in the way."""
+    others = [person for person in view.participants.values() if not person.me]
+    linked = sum(person.link == "connected" for person in others)
+    trying = [person for person in others if person.link == "connecting"]
+    failed = [person for person in others if person.link == "failed"]
+    if space.heard_from:
+        return [
+            ("hearing via ", "muted"),
+            (name_of(view.participants.get(space.heard_from), space.heard_from), ""),
+            *([(f" · {linked} connections", "muted")] if linked > 1 else []),
+        ]
+    if space.role in SPEAKING_ROLES and linked:
+        return [(f"connected to {linked} {'person' if linked == 1 else 'people'}", "muted")]
+    if trying:
+        return [("connecting to ", "muted"), (name_of(trying[0]), ""), ("…", "muted")]
+    if failed:
+        return [("no connection to ", "bad"), (name_of(failed[0]), ""), (", trying on", "muted")]
+    if space.role in SPEAKING_ROLES:
+        return [("nobody is connected yet", "muted")]
+    return [("no sound yet, looking for somebody to hear it from", "muted")]
+
+
+def audio_problem(view: View) -> Parts:
+    """What is wrong with the devices, and what helps."""
+    audio = view.audio
+    problems = list(
+        dict.fromkeys(p for p in (audio.speaker_problem, audio.microphone_problem) if p)
+    )
+    if not problems:
+        return []
+    hint = f" — {clean(audio.hint)}" if audio.hint else ""
+    return [(f"{WARNING} ", "warn"), (clean("; ".join(problems)), "warn"), (hint, "muted")]
+
+
+def relay_summary(view: View) -> Parts:
+    """How many relays answer, in a few words."""
+    relays = view.relays.values()
+    up = sum(relay.state == "connected" for relay in relays)
+    if not relays:
+        return [("no relays", "warn")]
+    glyph, ink, _ = RELAY["connected" if up else "waiting"]
+    return [
+        (f"{glyph} ", ink if up == len(relays) else "warn"),
+        (f"{up}/{len(relays)} relays", "muted"),
+    ]
+
+
+def relay_rows(view: View) -> list[Parts]:
+    """One row for each relay: state, address, what it complained of."""
+    rows: list[Parts] = []
+    for url in sorted(view.relays):
+        relay = view.relays[url]
+        glyph, ink, word = RELAY[relay.state]
+        reason = f" — {clean(relay.reason)}" if relay.reason else ""
+        rows.append([(f"{glyph} ", ink), (clean(relay.url), ""), (f"  {word}{reason}", "muted")])
+    return rows or [[("no relay is set", "warn")]]
+
+
+def who_am_i(view: View) -> Parts:
+    """Our name and where our key comes from."""
+    me = view.me
+    if me.key == "none":
+        return [("no key yet", "warn")]
+    kind = {
+        "throwaway": "throw-away key",
+        "file": "key file",
+        "environment": "key from the environment",
+        "memory": "own key",
+    }.get(me.key, me.key)
+    name = clean(me.name).strip()
+    short = short_npub(me.pubkey)
+    return [
+        (name or short, "strong"),
+        (f" {short}" if name else "", "faint"),
+        (f" · {kind}", "muted"),
+    ]
+
+
+def window_title(view: View) -> str:
+    """The terminal's title: the microphone first, for it is what one looks for."""
+    if not (space := present_space(view)):
+        return "spaces"
+    state = {"open": "● MIC OPEN", "muted": "muted", "closed": "listening"}
+    return f"{state.get(space.microphone, 'no microphone')} · {clean(space.name)[:60]} · spaces"
