@@ -1,6 +1,9 @@
 import asyncio
+import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from contextlib import AsyncExitStack
+from typing import Any, Literal
 
 import pytest
 
@@ -8,7 +11,9 @@ from tui.nostr.event import Draft, Event
 from tui.nostr.keys import LocalSigner, SecretKey
 from tui.nostr.pool import Pool
 from tui.relay.server import RelayServer
-from tui.spaces.events import SpaceRef
+from tui.rtc.peer import PeerSettings
+from tui.spaces.events import Metrics, SpaceRef
+from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
 
 
 def _signer(number: int) -> LocalSigner:
@@ -97,7 +102,97 @@ def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 - any state may be waited for
+            while not condition():
                 await asyncio.sleep(0.005)
 
     return wait
+
+
+class Diary:
+    """An observer that writes everything down."""
+
+    def __init__(self) -> None:
+        self.participants: list[str] = []
+        self.hands: list[str] = []
+        self.lines: list[str] = []
+        self.connections: list[tuple[str, str]] = []
+        self.joins = 0
+
+    def participant_changed(self, pubkey: str) -> None:
+        self.participants.append(pubkey)
+
+    def session_changed(self) -> None:
+        pass
+
+    def joined(self) -> None:
+        self.joins += 1
+
+    def connection_changed(self, pubkey: str, state: str) -> None:
+        self.connections.append((pubkey, state))
+
+    def audio_changed(self, pubkey: str, state: Literal["started", "stopped"]) -> None:
+        pass
+
+    def speech_requested(self, pubkey: str) -> None:
+        self.hands.append(pubkey)
+
+    def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
+        self.lines.append(text)
+
+
+class Seat:
+    """A session that runs, with its observer."""
+
+    def __init__(self, session: SpaceSession, diary: Diary, task: asyncio.Task[str]) -> None:
+        self.session = session
+        self.diary = diary
+        self.task = task
+
+    async def leave(self) -> str:
+        """Leave, and why the session ended; all within ten seconds."""
+        self.session.leave()
+        async with asyncio.timeout(10):
+            return await self.task
+
+
+@pytest.fixture
+async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Callable[..., Awaitable[Seat]]]:
+    """Take a seat in the space; sessions still running at the end of the test are ended."""
+    async with AsyncExitStack() as exits:
+
+        async def sit(
+            signer: LocalSigner,
+            *,
+            create: SpaceCreation | None = None,
+            url: str = "",
+            speaker: str = "null",
+        ) -> Seat:
+            pool = await exits.enter_async_context(Pool([url or relay.url]))
+            diary = Diary()
+            session = SpaceSession(
+                space,
+                signer=signer,
+                pool=pool,
+                settings=SessionSettings(
+                    name="",
+                    microphone="none",
+                    speaker=speaker,
+                    metrics=Metrics(max_audio_outputs=3),
+                    peer=PeerSettings(loopback=True),
+                ),
+                observer=diary,
+                now=time.time,
+                monotonic=time.monotonic,
+                rng=random.Random(7),
+            )
+            task = asyncio.create_task(session.run(create))
+            exits.push_async_callback(end, task)
+            return Seat(session, diary, task)
+
+        yield sit
+
+
+async def end(task: asyncio.Task[str]) -> None:
+    task.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.gather(task, return_exceptions=True)

@@ -35,6 +35,8 @@ from tui.spaces.wire import Wire
 
 log = logging.getLogger(__name__)
 
+_Sealed = SdpOffered | SdpAnswered | CandidateFound
+
 OVERLAP_SECONDS = 1.0  # a replaced connection stays up until the other side has the new one too
 
 
@@ -78,7 +80,7 @@ class Connections:
         self.refusals: OrderedDict[str, str] = OrderedDict()
         self._asking: dict[str, Attempt] = {}
         self._serving: dict[str, Attempt] = {}
-        self._early: OrderedDict[str, ConnectionReserved] = OrderedDict()
+        self._early: OrderedDict[str, tuple[float, ConnectionReserved]] = OrderedDict()
         self._peers: set[Peer] = set()
         self._closing = False
 
@@ -100,9 +102,11 @@ class Connections:
         return any(attempt.type == connection for attempt in self._asking.values())
 
     def ask(self, other: str, connection: ConnectionType) -> None:
-        """Begin to make a connection."""
-        if not self._closing and other not in self._asking:
-            self._begin(self._asking, other, connection)
+        """Begin to make a connection, unless the same one is being made already."""
+        served = self._serving.get(other)
+        if self._closing or other in self._asking or (served and served.type == connection):
+            return
+        self._begin(self._asking, other, connection)
 
     def drop(self, other: str, reason: str) -> None:
         """End a connection and say so."""
@@ -141,20 +145,20 @@ class Connections:
                     attempt.confirm()
             case SdpOffered():
                 if attempt := self._serving.get(other):
-                    self._read(attempt, event.content, attempt.describe)
+                    self._read(attempt, event, attempt.describe)
             case SdpAnswered():
                 if attempt := self._asking.get(other):
-                    self._read(attempt, event.content, attempt.describe)
+                    self._read(attempt, event, attempt.describe)
             case CandidateFound():
                 if attempt := self._asking.get(other) or self._serving.get(other):
-                    self._read(attempt, event.content, attempt.add_candidates)
+                    self._read(attempt, event, attempt.add_candidates)
             case ConnectionDropped():
                 self._dropped(event)
 
     def retry_early(self) -> None:
         """Look again at requests that came before their asker's JOIN or promotion."""
-        for other, early in list(self._early.items()):
-            late = self._now() - early.at > CONFIRM_SECONDS
+        for other, (since, early) in list(self._early.items()):
+            late = self._now() - since > CONFIRM_SECONDS
             if late or self._judge(early) is None:
                 del self._early[other]
                 self._reserved(early, last=True)
@@ -172,7 +176,7 @@ class Connections:
         elif last or reason == "no output free":
             self._say_drop(other, reason)
         else:
-            self._early[other] = event
+            self._early[other] = self._now(), event
             while len(self._early) > limits.EARLY_REQUESTS:
                 self._early.popitem(last=False)
 
@@ -200,14 +204,17 @@ class Connections:
         else:
             self._forget(other, "closed")
 
-    def _read(self, attempt: Attempt, content: str, take: Callable[[str], None]) -> None:
-        self._tasks.create_task(self._unseal(attempt, content, take))
+    def _read(self, attempt: Attempt, event: _Sealed, take: Callable[[str], None]) -> None:
+        self._tasks.create_task(self._unseal(attempt, event, take))
 
-    async def _unseal(self, attempt: Attempt, content: str, take: Callable[[str], None]) -> None:
+    async def _unseal(self, attempt: Attempt, event: _Sealed, take: Callable[[str], None]) -> None:
         try:
-            take(await self._wire.unseal(attempt.other, content))
+            take(await self._wire.unseal(attempt.other, event.content))
         except (InvalidPayload, UnreadableSdp) as error:
-            attempt.refuse(f"unreadable: {error}")
+            if isinstance(event, CandidateFound):  # the others may do
+                self._forwarder.drops["unreadable candidate"] += 1
+            else:
+                attempt.refuse(f"unreadable: {error}")
 
     # -- making one
 
@@ -243,7 +250,10 @@ class Connections:
             return  # overtaken by another attempt with the same peer
         if not isinstance(error, Refused):
             log.warning("no connection to %s: %r", other, error)
-            self._say_drop(other, "no answer")
+            # A DROP would also end what else there is with the same peer.
+            both_ask = other in self._asking and other in self._serving
+            if other not in self.links and not both_ask:
+                self._say_drop(other, "no answer")
         if attempt.asking:
             self._refuse(other, str(error) or "no answer")
 

@@ -1,0 +1,184 @@
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tui.nostr.event import Event
+from tui.nostr.filter import Filter
+from tui.nostr.keys import LocalSigner, SecretKey
+from tui.nostr.pool import Pool
+from tui.rtc.peer import Peer, PeerSettings
+from tui.spaces import attempts, codec, events, planner
+from tui.spaces.codec import decode
+from tui.spaces.events import Metrics, SpaceEvent, SpaceRef
+from tui.spaces.roles import Role
+from tui.spaces.session import SpaceCreation
+from tui.spaces.writer import Writer
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+Sit = Callable[..., Awaitable[Any]]
+
+
+class ByHand:
+    """A participant who says only what the test says, and remembers what others say to it."""
+
+    def __init__(self, space: SpaceRef, signer: LocalSigner, pool: Pool) -> None:
+        self.me = signer.pubkey
+        self.writer = Writer(space, self.me)
+        self.heard: list[SpaceEvent] = []
+        self._signer = signer
+        self._pool = pool
+        to_me = Filter(kinds=events.SIGNAL_KINDS, tags={"p": (self.me,)})
+        pool.subscribe([to_me], lambda event, _url: self.heard.append(decode(event)))
+
+    async def say(self, draft: Any) -> Event:
+        event = await self._signer.sign(draft)
+        results = await self._pool.publish(event)
+        assert all(result.ok for result in results.values()), results
+        return event
+
+    async def answer(self) -> str:
+        """The one answer that has come, decrypted."""
+        (answer,) = [event for event in self.heard if isinstance(event, events.SdpAnswered)]
+        return codec.read_description(await self._signer.decrypt(answer.signer, answer.content))
+
+    def has_heard(self, kind: type[SpaceEvent]) -> list[SpaceEvent]:
+        return [event for event in self.heard if type(event) is kind]
+
+
+@pytest.fixture
+async def by_hand(space: SpaceRef, pool: Pool) -> AsyncIterator[Callable[[int], ByHand]]:
+    def enter(number: int) -> ByHand:
+        return ByHand(space, LocalSigner(SecretKey(number.to_bytes(32, "big"))), pool)
+
+    yield enter
+
+
+@pytest.fixture
+async def offering() -> AsyncIterator[Peer]:
+    """A connection whose offer is sent by hand."""
+    peer = Peer(
+        PeerSettings(loopback=True),
+        on_packet=lambda _slot, _packet: None,
+        on_message=lambda _message: None,
+        on_state=lambda _state: None,
+        on_candidate=lambda _candidate: None,
+    )
+    yield peer
+    await peer.close()
+
+
+def now() -> int:
+    return int(time.time())
+
+
+async def test_a_request_that_comes_before_its_askers_join_waits_for_it(
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand]
+) -> None:
+    """Even of an asker whose clock is late; a relay may well bring the two in another order."""
+    seat = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: seat.diary.joins)
+    ann = by_hand(4)
+    await ann.say(ann.writer.reserve(now() - 20, host.pubkey, "consumer", Metrics()))
+    await ann.say(ann.writer.leave(now() - 20))  # something for the host to think about
+    await until(lambda: ann.me in seat.diary.participants)
+    await ann.say(ann.writer.join(now() - 10, "Ann", Metrics()))
+    await until(lambda: ann.has_heard(events.ConnectionConfirmed))
+    assert not ann.has_heard(events.ConnectionDropped)
+
+
+async def test_a_request_of_somebody_who_never_joins_is_dropped(
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("tui.spaces.connections.CONFIRM_SECONDS", 0.1)
+    seat = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: seat.diary.joins)
+    ann = by_hand(4)
+    await ann.say(ann.writer.reserve(now(), host.pubkey, "consumer", Metrics()))
+    await until(lambda: ann.has_heard(events.ConnectionDropped))
+    assert not ann.has_heard(events.ConnectionConfirmed)
+
+
+async def test_an_unreadable_candidate_does_not_end_the_connection_in_the_making(
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand], offering: Peer
+) -> None:
+    seat = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: seat.diary.joins)
+    ann = by_hand(4)
+    await ann.say(ann.writer.join(now(), "Ann", Metrics()))
+    await ann.say(ann.writer.reserve(now(), host.pubkey, "consumer", Metrics()))
+    await until(lambda: ann.has_heard(events.ConnectionConfirmed))
+    for content in ('{"ice": null}', "{}", "no secret", '{"ice":' + "[" * 5000):
+        await ann.say(ann.writer.candidate(now(), host.pubkey, content))
+    await until(lambda: seat.session.dropped.get("unreadable candidate") == 4)
+    offer = codec.write_description(await offering.create_offer())
+    await ann.say(ann.writer.offer(now(), host.pubkey, offer))
+    await until(lambda: ann.has_heard(events.SdpAnswered))
+    await offering.accept_answer(await ann.answer())
+    await until(lambda: seat.session.link_state(ann.me) == "connected")
+
+
+async def test_an_unreadable_offer_ends_the_attempt_and_frees_the_output(
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand]
+) -> None:
+    seat = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: seat.diary.joins)
+    ann = by_hand(4)
+    await ann.say(ann.writer.join(now(), "Ann", Metrics()))
+    for bad in ('{"sdp": 5}', '{"sdp": "v=0 nonsense"}'):
+        seat.diary.connections.clear()
+        await ann.say(ann.writer.reserve(now(), host.pubkey, "consumer", Metrics()))
+        await until(lambda: (ann.me, "connecting") in seat.diary.connections)
+        await ann.say(ann.writer.offer(now(), host.pubkey, bad))
+        await until(lambda: (ann.me, "failed") in seat.diary.connections)
+        assert seat.session.link_state(ann.me) == ""
+
+
+async def test_whoever_serves_a_speaker_does_not_ask_the_same_speaker_meanwhile(
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand], offering: Peer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """On a slow path the asker needs more than the time after which the other side asks too."""
+    seat = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: seat.diary.joins)
+    bob = by_hand(5)
+    assert bob.me < host.pubkey  # so that it is he who asks
+    await bob.say(bob.writer.join(now(), "Bob", Metrics()))
+    await until(lambda: seat.session.is_present(bob.me))
+    seat.session.promote(bob.me)
+    await until(lambda: seat.session.state.role_of(bob.me) is Role.SPEAKER)
+    await bob.say(bob.writer.reserve(now(), host.pubkey, "mutual", Metrics()))
+    await until(lambda: bob.has_heard(events.ConnectionConfirmed))
+    monkeypatch.setattr(planner, "MESH_GRACE", -1.0)
+    await bob.say(bob.writer.request_speech(now()))  # something to think about
+    await until(lambda: seat.session.state.hand_shown_at(bob.me))
+    offer = codec.write_description(await offering.create_offer())
+    await bob.say(bob.writer.offer(now(), host.pubkey, offer))
+    await until(lambda: bob.has_heard(events.SdpAnswered))
+    await offering.accept_answer(await bob.answer())
+    await until(lambda: seat.session.link_state(bob.me) == "connected")
+    assert not bob.has_heard(events.ConnectionReserved)
+    assert not bob.has_heard(events.ConnectionDropped)
+
+
+async def test_an_attempt_that_leads_nowhere_does_not_end_the_connection_that_is_up(
+    sit: Sit, until: Until, host: LocalSigner, guest: LocalSigner, pool: Pool,
+    by_hand: Callable[[int], ByHand], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """As when a relay plays back a request of an earlier visit."""
+    first = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: first.diary.joins)
+    second = await sit(guest)
+    await until(lambda: first.session.link_state(guest.pubkey) == "connected")
+    first.diary.connections.clear()
+    monkeypatch.setattr(attempts, "CONNECT_SECONDS", 0.2)
+    replayed = by_hand(2)
+    assert replayed.me == guest.pubkey
+    await replayed.say(replayed.writer.reserve(now() + 2, host.pubkey, "consumer", Metrics()))
+    outcomes = [(guest.pubkey, "connecting"), (guest.pubkey, "connected")]
+    await until(lambda: first.diary.connections == outcomes)
+    assert second.session.link_state(host.pubkey) == "connected"
+    dropped = Filter(kinds=(events.DROP_CONNECTION,), authors=(host.pubkey,))
+    assert await pool.fetch([dropped]) == []
