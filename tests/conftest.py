@@ -37,13 +37,6 @@ def _private_home(
     runtime.mkdir(mode=0o700)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    for name in (
-        "XDG_CONFIG_HOME",
-        "XDG_STATE_HOME",
-        "XDG_CACHE_HOME",
-        "SPACES_SECRET_KEY",
-        "NO_COLOR",
-        "TEXTUAL_THEME",
-        "TEXTUAL_COLOR_SYSTEM",
-    ):
+    ours = [name for name in os.environ if name.startswith(("SPACES_", "TEXTUAL", "XDG_"))]
+    for name in {*ours, "NO_COLOR"} - {"XDG_RUNTIME_DIR"}:
         monkeypatch.delenv(name, raising=False)

@@ -45,6 +45,7 @@ class LogFile(logging.StreamHandler):  # type: ignore[type-arg]
         self._path = path
         self._descriptors = descriptors
         self._reopen()
+        self.bound()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""

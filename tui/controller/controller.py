@@ -70,11 +70,11 @@ class Controller:
         self._signer: LocalSigner | None = None
         self._key_source: KeySource = "none"
         self._board = Board(now)
-        self._pool = Pool(options.relays, now=now, monotonic=monotonic)
+        self._pool = Pool((), now=now, monotonic=monotonic)
         self._pool.on_status = self._relay_changed
-        self._lobby = Lobby(self._pool, changed=self._changed_spaces_add, now=now)
-        self._entrance = Entrance(self._pool, self._lobby, self._board, self._rng)
         self._changed_spaces: set[SpaceRef] = set()
+        self._lobby = Lobby(self._pool, changed=self._changed_spaces.add, now=now)
+        self._entrance = Entrance(self._pool, self._board, self._rng)
         self._session: SpaceSession | None = None
         self._room: Room | None = None
         self._staying: asyncio.Task[None] | None = None
@@ -85,14 +85,13 @@ class Controller:
         self._running: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        """Start; returns before any relay has answered."""
+        """Start; no relay is contacted before there is a key, and none is waited for."""
         self._board.set_audio(AudioView(self._options.microphone, self._options.speaker))
         await self._exits.enter_async_context(self._pool)
         await self._tasks.__aenter__()
-        for status in self._pool.status().values():
-            self._relay_changed(status)
         self._lobby.open()
         self._choose_first_key()
+        await self._contact_relays()
         self._running = [
             self._tasks.create_task(self._read_mailbox()),
             self._tasks.create_task(self._watch_levels()),
@@ -162,6 +161,7 @@ class Controller:
                 self._enter(intent)
             case intents.LeaveSpace() if self._session is None and self._staying is not None:
                 self._staying.cancel()  # still on the way in
+                self._board.occurred(SpaceClosed("left"))
             case intents.LeaveSpace():
                 self._present().leave()
             case intents.Stop():
@@ -243,6 +243,7 @@ class Controller:
         except (InvalidKey, KeyFileError) as error:
             raise Refusal(str(error)) from None
         self._show_me()
+        await self._contact_relays()
 
     def _set_key(self, secret: SecretKey, source: KeySource) -> None:
         self._signer = LocalSigner(secret)
@@ -254,11 +255,17 @@ class Controller:
         npub = encode_npub(pubkey) if pubkey else ""
         self._board.set_me(Me(pubkey, npub, self._name, self._key_source))
 
+    async def _contact_relays(self) -> None:
+        if self._signer is not None:
+            for url in self._options.relays:
+                await self._add_relay(url)
+
     async def _add_relay(self, url: str) -> None:
         try:
-            await self._pool.add_relay(url)
+            url = await self._pool.add_relay(url)
         except InvalidRelayUrl as error:
             raise Refusal(str(error)) from None
+        self._relay_changed(self._pool.status()[url])
 
     def _relay_changed(self, status: RelayStatus) -> None:
         self._board.set_relay(RelayView(status.url, status.state, status.reason))
@@ -353,9 +360,6 @@ class Controller:
 
     # -- what goes on by itself
 
-    def _changed_spaces_add(self, space: SpaceRef) -> None:
-        self._changed_spaces.add(space)
-
     async def _watch_levels(self) -> None:
         while True:
             await asyncio.sleep(LEVELS_SECONDS)
@@ -369,7 +373,8 @@ class Controller:
             if self._monotonic() - last_all > LOBBY_ALL_SECONDS:
                 last_all = self._monotonic()
                 self._changed_spaces.update(self._lobby.spaces())
-            changed, self._changed_spaces = self._changed_spaces, set()
+            changed = set(self._changed_spaces)
+            self._changed_spaces.clear()
             for space in changed:
                 self._board.set_summary(str(space), self._summary(space))
             dropped = dict(self._pool.counts)

@@ -6,14 +6,14 @@ from tui.config import limits
 from tui.controller import intents
 from tui.controller.board import Board
 from tui.controller.views import SpaceFound
+from tui.nostr.filter import Filter
 from tui.nostr.nip19 import Nevent, encode_nevent
 from tui.nostr.pool import Pool
 from tui.nostr.text import clean_text
 from tui.nostr.url import InvalidRelayUrl
 from tui.spaces import codec
-from tui.spaces.events import CREATE_SPACE, SpaceCreated, SpaceRef
-from tui.spaces.lobby import Lobby
-from tui.spaces.lookup import InvalidRef, UnknownSpace, find_space, parse_ref
+from tui.spaces.events import CLOSE_SPACE, CREATE_SPACE, SpaceCreated, SpaceRef
+from tui.spaces.lookup import SECONDS, InvalidRef, UnknownSpace, find_space, parse_ref
 from tui.spaces.session import SpaceCreation
 
 RELAY_SECONDS = 5.0  # for a first relay to answer before an intent fails
@@ -36,9 +36,8 @@ def require(holds: bool, otherwise: str) -> None:
 class Entrance:
     """Turns the intents to host and to join into a space; says `SpaceFound` on success."""
 
-    def __init__(self, pool: Pool, lobby: Lobby, board: Board, rng: random.Random) -> None:
+    def __init__(self, pool: Pool, board: Board, rng: random.Random) -> None:
         self._pool = pool
-        self._lobby = lobby
         self._board = board
         self._rng = rng
 
@@ -52,8 +51,7 @@ class Entrance:
         except codec.InvalidSpaceEvent as error:
             raise Refusal(str(error)) from None
         await self._reach_relays()
-        listing = self._lobby.listing(space)
-        if listing is not None and listing.state == "closed":
+        if intent.id and await self._pool.fetch([_closing(space)], timeout=SECONDS):
             raise Refusal("you have closed the space with this id; pick another id")
         self._board.occurred(SpaceFound(str(space), space.host, space.id, name))
         summary = clean_text(intent.summary, limits.SUMMARY_LENGTH)
@@ -88,3 +86,7 @@ class Entrance:
         """The nevent by which others find a space."""
         relays = self._pool.urls[: limits.SPACE_RELAYS]
         return encode_nevent(Nevent(created.id, relays, created.space.host, CREATE_SPACE))
+
+
+def _closing(space: SpaceRef) -> Filter:
+    return Filter(kinds=(CLOSE_SPACE,), authors=(space.host,), tags={"s": (space.id,)}, limit=1)
