@@ -20,3 +20,18 @@ def test_what_is_removed_and_what_stays() -> None:
         clean_text("\U0001f468\u200d\U0001f469 Ωé 日本", 50) == "\U0001f468\u200d\U0001f469 Ωé 日本"
     )
     assert clean_text("abcdef", 3) == "abc"
+
+
+@given(
+    st.text("\u200c\u200d\u115f\u1160\u2800\u3164\uffa0\u0301\ufe0f\u034f \u00a0\n\u202e\U000e0100")
+)
+def test_what_nobody_can_see_is_no_text(text: str) -> None:
+    assert clean_text(text, 80) == ""
+    assert clean_text(f"{text}x{text}", 1000) != ""
+
+
+@given(st.text(min_size=1))
+def test_text_of_visible_characters_stays_as_it_is(text: str) -> None:
+    visible = "".join(char for char in text if char.isprintable()).strip()
+    assert clean_text(visible, len(visible)) in (visible, "")
+    assert clean_text(f"a{visible}b", len(visible) + 2) == f"a{visible}b"

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Literal
 
 from tui.audio.capture import Capture, open_capture
+from tui.audio.errors import AudioUnavailable, InvalidAudioSpec
 from tui.audio.levels import Activity
 from tui.audio.packet import SILENT_LEVEL, OpusPacket
 from tui.audio.playback import Playback, open_playback
@@ -44,6 +45,7 @@ class Sound:
         self._playback: Playback | None = None
         self._capture: Capture | None = None
         self._capturing: asyncio.Task[None] | None = None
+        self._unusable: AudioUnavailable | None = None
         self._muted = True
         self._problems = ("", "", "")
         self.activity = Activity()
@@ -52,12 +54,12 @@ class Sound:
     @property
     def has_microphone(self) -> bool:
         """Whether the microphone works, or is not known not to."""
-        return self._capture is None or self._capture.problem is None
+        return self._microphone_problem is None
 
     @property
     def problems(self) -> tuple[str, str, str]:
         """What is wrong with microphone and speaker, and a hint; empty texts while they work."""
-        microphone = self._capture.problem if self._capture else None
+        microphone = self._microphone_problem
         speaker = self._playback.problem if self._playback else None
         hints = [problem.hint for problem in (microphone, speaker) if problem]
         return (
@@ -65,6 +67,10 @@ class Sound:
             speaker.reason if speaker else "",
             hints[0] if hints else "",
         )
+
+    @property
+    def _microphone_problem(self) -> AudioUnavailable | None:
+        return self._capture.problem if self._capture is not None else self._unusable
 
     async def open(self, devices: AsyncExitStack) -> None:
         """Open the speaker; `devices` closes it."""
@@ -105,13 +111,18 @@ class Sound:
             self._on_changed()
 
     async def _capture_sound(self) -> None:
+        capture: Capture | None = None
+        self._unusable = None
         try:
             async with open_capture(self._microphone, self._spoken) as capture:
                 self._capture = capture
                 capture.muted = self._muted
                 await asyncio.get_running_loop().create_future()
+        except InvalidAudioSpec as error:  # a file that is gone since its name was checked
+            self._unusable = AudioUnavailable(str(error))
         finally:
-            self._capture = None
+            if self._capture is capture:  # the next one may be open before this one is closed
+                self._capture = None
 
     def _spoken(self, packet: OpusPacket) -> None:
         if not self._muted:
