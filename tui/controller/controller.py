@@ -27,7 +27,6 @@ from tui.controller.views import (
     Ready,
     RelayView,
     SpaceClosed,
-    SpaceSummary,
 )
 from tui.nostr.keys import InvalidKey, KeyFileError, LocalSigner, SecretKey, read_key_file
 from tui.nostr.nip19 import encode_npub, short_npub
@@ -376,28 +375,11 @@ class Controller:
             changed = set(self._changed_spaces)
             self._changed_spaces.clear()
             for space in changed:
-                self._board.set_summary(str(space), self._summary(space))
+                self._board.set_listing(space, self._lobby.listing(space))
             dropped = dict(self._pool.counts)
             if self._session is not None:
                 dropped |= self._session.dropped
             self._board.set_dropped(dropped)
-
-    def _summary(self, space: SpaceRef) -> SpaceSummary | None:
-        listing = self._lobby.listing(space)
-        if listing is None:
-            return None
-        return SpaceSummary(
-            ref=str(space),
-            host=space.host,
-            host_name=listing.host_name,
-            id=space.id,
-            name=listing.name,
-            started_at=listing.started_at,
-            speakers=listing.speakers,
-            listeners=listing.listeners,
-            state=listing.state,
-            summary=listing.summary,
-        )
 
 
 def _read_key(path: str) -> SecretKey:
