@@ -43,6 +43,8 @@ class Planner:
         """Bring the connections closer to what they should be."""
         self._remember_refusals()
         self._connections.retry_early()
+        for other in self._unwanted.keys() - self._connections.links.keys():
+            del self._unwanted[other]
         if self._state.role_of(self._me).speaks:
             self._plan_mesh()
         else:
