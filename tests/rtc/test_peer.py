@@ -363,6 +363,20 @@ async def test_malformed_packets_of_a_peer_are_counted(
         assert dropped[reason] == 1
 
 
+async def test_malformed_messages_of_a_peer_are_counted(connect: Make, until: Make) -> None:
+    one, two = await connect()
+    await until(lambda: one.peer.send_message({"type": "first"}))
+    sctp, stream = one.peer._pc.sctp, one.peer._channel._channel.id
+    await sctp._send(stream, 51, b"\xff")  # text that is none
+    await sctp._send(stream, 50, b"\3" + bytes(11))  # opens a channel that is open
+    await sctp._send(stream, 53, b"{}")  # bytes instead of text
+    assert one.peer.send_message({"type": "last"})
+    await until(lambda: len(two.messages) == 2)
+    dropped = two.peer.stats().dropped
+    assert (dropped["malformed SCTP"], dropped["bad message"]) == (2, 1)
+    assert two.peer.state == "connected"
+
+
 async def test_a_failing_callback_ends_nothing(
     connect: Make, until: Make, packet: Make, caplog: pytest.LogCaptureFixture
 ) -> None:

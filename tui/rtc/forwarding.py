@@ -150,7 +150,7 @@ class Forwarder:
             self.drops["late"] += 1
             return
         self._on_play(origin, continuous)
-        self._send(origin, continuous, now, came_from=pubkey)
+        self._send(origin, continuous, now)
 
     def handle_message(self, pubkey: str, message: Mapping[str, object]) -> None:
         """Takes a message that arrived on a link's data channel."""
@@ -198,10 +198,10 @@ class Forwarder:
             return origin != pubkey
         return kind is LinkKind.MUTUAL and origin == self._own
 
-    def _send(self, origin: str, packet: OpusPacket, now: float, came_from: str = "") -> None:
+    def _send(self, origin: str, packet: OpusPacket, now: float) -> None:
         self._loudness[origin].push(packet.level, now)
         for pubkey, place in self._places.items():
-            if pubkey != came_from and self._may_go(origin, pubkey, place.kind):
+            if self._may_go(origin, pubkey, place.kind):
                 self._send_to(place, origin, packet, now)
 
     def _send_to(self, place: _Place, origin: str, packet: OpusPacket, now: float) -> None:
