@@ -115,8 +115,11 @@ class Scene:
 def test_a_listener_asks_one_parent_and_waits_for_the_answer() -> None:
     scene = Scene(ANN)
     assert scene.plan() == []
-    scene.enter(HOST, ANN)
+    scene.enter(HOST, ANN, CEM)
     assert scene.plan() == [(HOST, "consumer")]
+    scene.enter(BOB, outputs=50)
+    scene.promote(BOB)
+    scene.say(ConnectionConfirmed, HOST, to=CEM, type="consumer")
     assert scene.plan() == []
     scene.connected(HOST, LinkKind.PROVIDER)
     assert scene.plan(100) == []
@@ -131,11 +134,14 @@ def test_whoever_refused_is_not_asked_again_for_a_minute_while_there_are_others(
     scene.refused(first)
     ((second, _),) = scene.plan()
     assert {first, second} == {HOST, BOB}
-    scene.connected(second, LinkKind.PROVIDER)
-    del scene.connections.links[second]
-    assert scene.plan(50) == [(second, "consumer")]
-    scene.refused(second)
-    assert scene.plan(11) == [(first, "consumer")]  # its minute is over
+    scene.enter(CEM)
+    scene.say(ConnectionConfirmed, second, to=CEM, type="consumer")  # so that the first is better
+    for after, expected in ((0, None), (50, second), (11, first)):
+        if expected is not None:
+            assert scene.plan(after) == [(expected, "consumer")]
+        scene.connected(second, LinkKind.PROVIDER)
+        assert scene.plan() == []
+        del scene.connections.links[second]
 
 
 def test_the_only_parent_is_asked_again_after_a_few_seconds() -> None:
@@ -187,6 +193,10 @@ def test_the_time_of_the_lower_pubkey_begins_when_both_are_there() -> None:
     assert scene.plan() == []
     assert scene.plan(100) == []
     scene.enter(ANN)
+    assert scene.plan() == []
+    scene.demote(ANN)
+    assert scene.plan(100) == []
+    scene.promote(ANN)
     assert scene.plan() == []
     assert scene.plan(planner.MESH_GRACE + 0.1) == [(ANN, "mutual")]
 
