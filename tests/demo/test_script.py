@@ -110,7 +110,7 @@ def test_one_talks_at_a_time(theatre, seed):
 @given(seed=SEEDS)
 def test_what_is_lost_is_done_again(theatre, seed):
     play = theatre(8, seed, lost=0.3)
-    play.run(60)
+    play.run(150)
     assert len(play.present()) >= 7  # somebody may be on the way
     assert len(set(opening(play.log))) > 1
 
