@@ -50,11 +50,11 @@ async def test_an_event_is_announced_before_a_query_finds_it(
     archive: Archive, author: Any, stored: list[Event]
 ) -> None:
     """Else a new subscription would send it as stored and then again as new."""
-    for i in range(200):
-        adding = asyncio.create_task(archive.add(author.event(at=i)))
+    adding = [asyncio.create_task(archive.add(author.event(at=i))) for i in range(300)]
+    while len(stored) < 300:
         found = await archive.find([Filter(limit=1)])
         assert {each.id for each in found} <= {event.id for event in stored}
-        await adding
+    await asyncio.gather(*adding)
 
 
 async def test_who_gives_up_waiting_disturbs_nobody(

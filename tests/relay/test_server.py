@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tui.config import limits
 from tui.nostr.event import encode_event
 from tui.relay.information import information_document
 from tui.relay.limits import RelayLimits
@@ -232,8 +233,14 @@ async def test_who_sends_no_handshake_is_no_obstacle(
 
 
 async def test_a_slow_reader_is_dropped_and_nobody_waits(
-    start_relay: StartRelay, dial: Any, author: Any, stop_watch: Any
+    start_relay: StartRelay,
+    dial: Any,
+    author: Any,
+    stop_watch: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # At once, not when the next sweep comes by.
+    monkeypatch.setattr(limits, "RELAY_SWEEP_SECONDS", 3600.0)
     relay = await start_relay(send_buffer_bytes=100_000)
     publisher, slow, quick = [await dial(relay.url) for _ in range(3)]
     await slow.subscribe({})
@@ -325,6 +332,21 @@ async def test_a_flood_of_one_client_leaves_the_loop_to_others(
         for task in flooding:
             task.cancel()
     assert relay.counts["refused event"] > 20
+
+
+async def test_messages_that_arrive_together_are_not_handled_at_one_go(
+    start_relay: StartRelay, dial: Any, stop_watch: Any
+) -> None:
+    relay = await start_relay()
+    client = await dial(relay.url, max_queue=None)
+    protocol, handled = client.socket.protocol, [0]
+    for _ in range(1000):
+        protocol.send_text(b"?")
+    client.socket.transport.write(b"".join(protocol.data_to_send()))
+    while handled[-1] < 1000 and stop_watch():
+        await asyncio.sleep(0)
+        handled.append(relay.counts["unreadable message"])
+    assert max(after - before for before, after in itertools.pairwise(handled)) <= 2
 
 
 async def test_subscribing_while_others_publish_loses_and_doubles_nothing(

@@ -50,7 +50,7 @@ def make_pool() -> list[Event]:
             tags.append(("expiration", str(rng.randrange(95, 130))))
         pool.append(make(kind, str(i % 40), tuple(tags), rng.randrange(90, 100), AUTHORS[i % 2]))
     for _ in range(40):
-        named = rng.sample(pool, 2)
+        named = rng.sample(pool, 2)  # deletion requests among them
         tags = [("e", named[0].id), ("a", address(named[1]) or f"1:{named[1].pubkey}:")]
         if rng.random() < 0.3:
             tags.append(("expiration", str(rng.randrange(95, 130))))
@@ -95,8 +95,7 @@ class Model:
         self.events: list[Event] = []
         self.deletions: list[Event] = []
 
-    def add(self, event: Event, now: float) -> Outcome:
-        self.purge(now)
+    def add(self, event: Event) -> Outcome:
         if event in self.events:
             return Outcome.DUPLICATE
         if event.kind != 5 and any(self.deletes(request, event) for request in self.deletions):
@@ -158,7 +157,8 @@ class StoreMatchesModel(RuleBasedStateMachine):
     def add(self, batch: list[Event]) -> None:
         # The relay refuses what has expired before it gets here.
         batch = [event for event in batch if expires_at(event) > self.now]
-        expected = [self.model.add(event, self.now) for event in batch]
+        self.model.purge(self.now)
+        expected = [self.model.add(event) for event in batch]
         assert self.store.add(batch, self.now) == expected
 
     @rule(wanted=st.lists(filters, min_size=1, max_size=3))

@@ -121,6 +121,15 @@ async def test_a_deletion_cannot_be_deleted(client: Any, author: Any, expected: 
     assert len(await client.request({"ids": [request.id]})) == expected(1)
 
 
+async def test_a_deletion_cannot_be_barred(client: Any, author: Any) -> None:
+    event = author.event()
+    request = author.event(5, tags=(("e", event.id),))
+    await client.publish(author.event(5, tags=(("e", request.id),)))
+    await client.publish(event)
+    assert await client.publish(request) == (True, "")
+    assert await client.request({"kinds": [1]}) == []
+
+
 @pytest.mark.parametrize(
     "tag",
     [("e",), ("e", ""), ("e", "x"), ("a", "31101"), ("a", "x:y:z"), ("a", ":::"), ("p", "x")],
