@@ -1,11 +1,14 @@
 """Whether the other side is alive: it says something every half second, or it is dead.
 
 ICE alone takes half a minute to notice a peer that was killed (RFC 7675). Everything that proves to
-be theirs counts: sound, reports, messages. Who has said nothing, or heard nothing, sends a ping.
+be theirs counts: sound, reports, messages. Who has nothing to say sends an empty report; who hears
+nothing asks by a ping, which also measures the round trip.
 """
 
 BEAT_SECONDS = 0.5
 """Between two looks; the longest that we say nothing is twice that."""
+PING_SECONDS = 5.0
+"""Between two measurements of the round trip."""
 SILENCE_SECONDS = 1.5
 """A peer that has a channel and says nothing for so long is dead."""
 STALL_SECONDS = 1.0

@@ -25,7 +25,7 @@ from aiortc import (
 
 from tui.audio.packet import OpusPacket
 from tui.config import limits
-from tui.rtc.beat import BEAT_SECONDS, Beat
+from tui.rtc.beat import BEAT_SECONDS, PING_SECONDS, Beat
 from tui.rtc.channel import LABEL, Channel, Message
 from tui.rtc.description import (
     InvalidDescription,
@@ -113,7 +113,6 @@ class Peer:
         self._spoke = False
         self._beat = Beat(monotonic())
         self._pinged = (0, 0.0)
-        self._ponged = False
         self._round_trip: float | None = None
         self._watching: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -254,7 +253,7 @@ class Peer:
         number = message.get("n")
         if message.get("type") == "ping":
             answer = {"type": "pong", "n": number if isinstance(number, int) else 0}
-            self._ponged = self.send_message(answer) or self._ponged
+            self.send_message(answer)
         elif message.get("type") == "pong":
             if number == self._pinged[0]:
                 self._round_trip = self._monotonic() - self._pinged[1]
@@ -297,9 +296,8 @@ class Peer:
             self._watching = asyncio.create_task(self._keep_watch(give_up))
 
     async def _keep_watch(self, give_up: float) -> None:
-        """Twice a second: time out, report, ping when nothing else was said, notice silence."""
+        """Twice a second: times out, reports, pings, notices silence."""
         assert self._media is not None
-        written = 0
         while self.state not in ("failed", "closed"):
             await asyncio.sleep(BEAT_SECONDS)
             now = self._monotonic()
@@ -307,12 +305,10 @@ class Peer:
                 if now > give_up:
                     self._fail("no path to the other side")
                 continue
-            self._media.send_reports(now)
-            said = self._media.written != written or self._ponged
-            if not said or not self._beat.heard_lately:
+            self._media.send_reports(now, say_something=self.has_channel)
+            if not self._beat.heard_lately or now - self._pinged[1] >= PING_SECONDS:
                 self._pinged = (self._pinged[0] + 1, now)
                 self.send_message({"type": "ping", "n": self._pinged[0]})
-            written, self._ponged = self._media.written, False
             if not self._beat.tick(now) and self.has_channel:
                 self._fail("the other side fell silent")
 
