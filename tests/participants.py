@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,10 @@ class Stage:
         self.wait_until = wait_until
 
     async def start(
-        self, *arguments: str, terminal: int = asyncio.subprocess.PIPE
+        self,
+        *arguments: str,
+        terminal: int = asyncio.subprocess.PIPE,
+        environment: Mapping[str, str] | None = None,
     ) -> asyncio.subprocess.Process:
         """The real command, from the repository, on pipes or in a terminal."""
         process = await asyncio.create_subprocess_exec(
@@ -140,7 +143,11 @@ class Stage:
             stdout=terminal,
             stderr=None if terminal == asyncio.subprocess.PIPE else terminal,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm-256color"},
+            env={
+                **(environment or os.environ),
+                "PYTHONPATH": str(REPOSITORY),
+                "TERM": "xterm-256color",
+            },
             limit=1 << 20,
         )
         self._exits.push_async_callback(_kill, process)
@@ -154,12 +161,20 @@ class Stage:
         assert line.startswith("listening on ws://127.0.0.1:")
         return line.removeprefix("listening on ").strip(), process
 
-    async def node(self, name: str, *arguments: str, relays: tuple[str, ...]) -> Node:
-        """A headless participant that records what it hears to NAME.wav."""
+    async def node(
+        self,
+        name: str,
+        *arguments: str,
+        relays: tuple[str, ...],
+        speaker: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Node:
+        """A headless participant that records what it hears to NAME.wav, or plays it."""
         urls = [word for url in relays for word in ("--relay", url)]
-        speaker = f"file:{self.folder / name}.wav"
+        output = speaker or f"file:{self.folder / name}.wav"
         process = await self.start(
-            *arguments, "--headless", "--name", name, "--speaker", speaker, *urls
+            *(*arguments, "--headless", "--name", name, "--speaker", output, *urls),
+            environment=environment,
         )
         node = Node(name, process)
         self._exits.push_async_callback(node.stop)
