@@ -26,6 +26,7 @@ from tui.controller.views import (
     Failed,
     IntentRefused,
     Levels,
+    Role,
     SpaceClosed,
     SpeechRequested,
     ViewChanged,
@@ -34,7 +35,7 @@ from tui.screens.attachment import Attachment
 from tui.screens.base import SpacesScreen
 from tui.screens.desk import EVERYTHING, Changed, Desk
 from tui.screens.lobby import LobbyScreen
-from tui.widgets.glyphs import needs_ascii
+from tui.widgets.glyphs import needs_ascii, to_ascii
 from tui.widgets.own_state import name_of, window_title
 
 _COLOR_SYSTEMS = (None, "auto", "standard", "256", "truecolor", "windows")
@@ -44,8 +45,10 @@ _TICK_SECONDS = 15.0  # how late a text that says "3 min" may change; nothing is
 class SpacesApp(App[None], inherit_bindings=False):
     """`connect` attaches to a controller and may fail or be called again at any time.
 
-    `start_demo` makes `connect` lead to a demo; after it the app attaches anew. `theme` is the name
-    of a theme from our own folder or from `theme_folders`; NO_COLOR in the environment wins.
+    `start_demo` makes `connect` lead to a demo; after it the app attaches anew. A demo ends with
+    the app, another controller does not: `controller_stays` decides what is said at the end.
+    `theme` is the name of a theme from our own folder or from `theme_folders`; NO_COLOR in the
+    environment wins.
     """
 
     TITLE = "spaces"
@@ -66,6 +69,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         first_run: bool = False,
         theme: str = "dark",
         start_demo: Callable[[], Awaitable[None]] | None = None,
+        controller_stays: bool = True,
         theme_folders: Iterable[Path] = (),
         now: Callable[[], float] = time.time,
         ascii_only: bool | None = None,
@@ -76,6 +80,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self._attachment = Attachment(connect, self._received, self._troubled)
         self.desk = Desk(self._attachment.send, now=now, start_demo=self._demo_starter(start_demo))
+        self.desk.controller_stays = controller_stays
         self._attaching: Worker[None] | None = None
         self._first_run = first_run
         self._changed = Changed()
@@ -83,6 +88,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         self._meter_timer: Timer | None = None
         self._fall_timer: Timer | None = None
         self._in_space = False
+        self._role: Role = "listener"
         self._why_out = ""
         self._shown_title = ""
         self.animation_level = "none"
@@ -138,6 +144,7 @@ class SpacesApp(App[None], inherit_bindings=False):
 
         async def start_and_attach() -> None:
             await start()
+            self.desk.controller_stays = False
             self._attachment.attach_again()
 
         return start_and_attach
@@ -190,6 +197,9 @@ class SpacesApp(App[None], inherit_bindings=False):
     def _follow_space(self) -> None:
         """Show the space when we get into one, the lobby when we are out of it."""
         space = present_space(self.desk.view)
+        if space is not None and self._in_space and space.role != self._role:
+            self._tell_of_role(space.role)
+        self._role = space.role if space is not None else "listener"
         if (space is not None) is self._in_space:
             return
         self._in_space = space is not None
@@ -206,6 +216,14 @@ class SpacesApp(App[None], inherit_bindings=False):
             why = self._why_out or (last.reason if last is not None else "")
             self._say(f"you are out of the space{': ' if why else ''}{why}", "muted")
         self._why_out = ""
+
+    def _tell_of_role(self, role: Role) -> None:
+        if role == "listener":
+            self._say("you are in the audience again; nobody hears you", "muted")
+        elif self._role == "listener":
+            self._say(
+                "you are on stage; nobody hears you until you open the microphone (m)", "good"
+            )
 
     def _tell_of_hand(self, pubkey: str) -> None:
         space = present_space(self.desk.view)
@@ -238,6 +256,7 @@ class SpacesApp(App[None], inherit_bindings=False):
     def _set_title(self) -> None:
         """Tell the terminal's title bar, where the microphone shows even behind other windows."""
         title = window_title(self.desk.view)
+        title = to_ascii(title) if self.has_class("-ascii") else title
         if title != self._shown_title and self._driver is not None:
             # 22 and 23 keep the title that was there before, where the terminal can.
             save = "" if self._shown_title else "\x1b[22;0t"

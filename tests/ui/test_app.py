@@ -61,6 +61,13 @@ async def test_the_end_of_the_app_detaches(start, controller) -> None:
     ]
 
 
+async def test_a_demo_ends_with_its_screens_and_says_nothing(start) -> None:
+    async with start(samples.space(), controller_stays=False) as ui:
+        await ui.press("Q")
+        await ui.until(lambda: ui.app._exit)
+        assert ui.app._exit_renderables == []
+
+
 async def test_outside_of_spaces_the_end_says_nothing(start) -> None:
     async with start(samples.lobby()) as ui:
         await ui.press("Q")

@@ -27,8 +27,8 @@ def changed(ui, **fields) -> ViewChanged:
     return ViewChanged(version=ui.app.desk.view.version + 1, space=space)
 
 
-def person(ui, name: str, **fields) -> ViewChanged:
-    key = samples.key_of(name)
+def person(ui, who: str, **fields) -> ViewChanged:
+    key = samples.key_of(who)
     now = msgspec.structs.replace(ui.app.desk.view.participants[key], **fields)
     return ViewChanged(version=ui.app.desk.view.version + 1, participants={key: now})
 
@@ -158,7 +158,34 @@ async def test_two_quick_presses_end_with_a_closed_microphone(start) -> None:
         assert ui.intents == [Mute(on=False), Mute(on=True)]
 
 
-async def test_after_a_refusal_the_next_press_opens_again(start) -> None:
+async def test_a_held_key_ends_with_a_closed_microphone(start, monkeypatch) -> None:
+    async with start(samples.space("speaker")) as ui:
+        moments = iter([10.0, 10.5, *(10.53 + i * 0.03 for i in range(20)), 30.0])
+        monkeypatch.setattr(ui.app.desk, "_monotonic", lambda: next(moments))
+        await ui.press("space")
+        await ui.until(lambda: ui.intents)
+        ui.put(changed(ui, microphone="open"))
+        await ui.see("MIC OPEN")
+        await ui.press("space")
+        ui.put(changed(ui, microphone="muted"))
+        await ui.see("MUTED")
+        await ui.press(*["space"] * 20)
+        assert ui.intents == [Mute(on=False), Mute(on=True)]
+        await ui.press("space")
+        await ui.until(lambda: ui.intents[2:] == [Mute(on=False)])
+
+
+async def test_news_of_other_things_do_not_reopen_the_microphone(start) -> None:
+    async with start(samples.space("speaker")) as ui:
+        await ui.press("m")
+        ui.put(changed(ui, heard_from=samples.key_of("Luca")))
+        await ui.see("hearing via Luca")
+        await ui.press("m")
+        await ui.until(lambda: ui.intents == [Mute(on=False), Mute(on=True)])
+
+
+async def test_after_a_refusal_the_next_press_opens_again(start, monkeypatch) -> None:
+    monkeypatch.setattr("tui.config.limits.KEY_REPEAT_SECONDS", 0.0)
     async with start(samples.space("speaker")) as ui:
         await ui.press("m")
         ui.put(IntentRefused("the device is busy", "mute"))
@@ -190,6 +217,35 @@ async def test_a_missing_device_is_said_with_what_helps(start) -> None:
         await ui.press("m")
         await ui.until(lambda: "no PortAudio" in ui.line("notice"))
         assert ui.intents == []
+
+
+async def test_a_long_problem_takes_two_rows(start) -> None:
+    first = samples.space()
+    audio = AudioView(speaker_problem="cannot be opened: " + "why " * 20, hint="plug one in")
+    async with start(msgspec.structs.replace(first, audio=audio)) as ui:
+        await ui.see("cannot be opened", "plug one in")
+        assert len(ui.line("problem").splitlines()) == 2
+        ui.put(ViewChanged(version=5, audio=AudioView()))
+        await ui.see_not("plug one in")
+
+
+async def test_a_change_of_role_is_said(start) -> None:
+    async with start(samples.space()) as ui:
+        assert ui.line("notice") == ""
+        ui.put(changed(ui, role="speaker", microphone="muted", hand_since=0.0))
+        await ui.see("you are on stage; nobody hears you until you open the microphone (m)")
+        ui.put(changed(ui, role="listener", microphone="closed"))
+        await ui.see("you are in the audience again")
+        assert ui.intents == []
+
+
+async def test_somebody_without_a_name_is_called_by_the_key_once(start) -> None:
+    async with start(samples.space()) as ui:
+        for name in ("", "npub1j888…qxrq"):
+            ui.put(person(ui, "Luca", name=name))
+            await ui.until(lambda: "Luca" not in ui.text() and ui.app.settled)
+            await ui.pilot.pause()
+            assert ui.text().count("npub1j888…qxrq") == 1
 
 
 async def test_leaving_as_listener_needs_no_question(start) -> None:

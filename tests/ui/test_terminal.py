@@ -104,8 +104,6 @@ async def test_terminals_of_all_kinds(terminal, environ) -> None:
         assert not re.search(rb"\x1b\[[0-9;]*[34]8;", ui.seen)
         assert re.search(rb"\x1b\[[0-9;]*\b7[;m]", ui.seen)  # the cursor's row is inverted
     if environ.get("LC_ALL") == "C":
-        screen = ui.seen.decode()
-        assert "> * H" in screen.replace("\x1b", "") or "* H" in screen
-        assert "●" not in screen and "━" not in screen
+        assert ui.seen.isascii()
     ui.type("Q")
     assert await ui.ended() == 0

@@ -101,9 +101,9 @@ def _ask_demote(view: View, pubkey: str) -> str:
 ACTIONS: tuple[Action, ...] = (
     Action("start.demo", ("d",), "Demo", "Try the demo: no key, no network, no sound card.",
            ("start",), in_footer=False),
-    Action("start.listen", ("t",), "Throw-away key", "Begin with a key that ends with the "
-           "background process.", ("start",), in_footer=False),
-    Action("start.key", ("k",), "My key", "Sign in with a key of your own.", ("start",),
+    Action("start.listen", ("t",), "Throw-away key", "Begin with a new key, forgotten at "
+           "the end.", ("start",), in_footer=False),
+    Action("start.key", ("k",), "My key", "Use a key of your own.", ("start",),
            in_footer=False),
     Action("start.choose", ("enter",), "Choose", "Take the line under the cursor.", ("start",)),
     Action("space.open", ("enter",), "Join", "Join the space under the cursor, microphone closed.",
@@ -141,8 +141,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.open", ("g",), "Log", "Show relays, log and what was dropped.",
            ("lobby", "space", "start")),
     Action("help.open", ("question_mark",), "Keys", "Show what every key does.", _ABOUT),
-    Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, which leaves "
-           "nothing.", ("space", "log", "help", "create", "key", "start")),
+    Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without leaving "
+           "it.", ("space", "log", "help", "create", "key", "start")),
     Action("space.show", ("escape",), "Back", "Clear the filter, or go back to the space that you "
            "are in.", ("lobby",), in_footer=False),
     Action("app.quit", ("Q",), "Quit", "Close this screen. A space that you are in goes on; "

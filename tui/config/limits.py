@@ -58,6 +58,7 @@ REFRESH_SECONDS = 0.08  # changes of the view that arrive within this time are d
 METER_SECONDS = 0.1  # meters are drawn at most this often
 METER_FALL_SECONDS = 0.5  # without news for this long, all meters fall to nothing
 NOTICE_SECONDS = 8.0  # a one-line notice stays this long
+KEY_REPEAT_SECONDS = 0.15  # a key pressed again this soon is held down; keyboards repeat in 0.03
 RECONNECT_SECONDS = (0.5, 10.0)  # first and longest wait before attaching to a controller again
 
 # Sound

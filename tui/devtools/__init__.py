@@ -1,1 +1,1 @@
-"""Tools for those who work on the program: screenshots."""
+"""Tools for those who work on the program."""

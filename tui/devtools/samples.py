@@ -59,7 +59,7 @@ def lobby() -> ViewChanged:
         ("語学カフェ: slow Japanese for everyone", "さくら", 127, 2, 9, "live",
          "We speak slowly. Bring a new word."),
         ("Night shift", "kim", 371, 1, 3, "live", "Company for those who work at night."),
-        ("Book club: The Dispossessed", "Priya Raman", 26, 3, 12, "live", "Chapters five to seven."),
+        ("Book club: The Dispossessed", "Priya Raman", 26, 3, 12, "live", "Chapters five and six."),
         ("Garage mathematics", "Tomás", 95, 2, 0, "stale", "Proofs with coffee."),
     )  # fmt: skip
     spaces: dict[str, SpaceSummary | None] = {}

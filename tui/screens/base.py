@@ -189,7 +189,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
     def do_app_quit(self) -> None:
         """Detach; the space goes on."""
         space = present_space(self.desk.view)
-        if space is None or self.desk.trouble:
+        if space is None or self.desk.trouble or not self.desk.controller_stays:
             self.app.exit()
             return
         name = clip([(clean(space.name), "")], 30)[0][0]

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from tui.config import limits
 from tui.controller.intents import AnyIntent, Mute
 from tui.controller.views import View, ViewChanged
 from tui.widgets.roster import Roster
@@ -41,7 +42,8 @@ class Desk:
     """Everything that a screen may look at or ask for.
 
     `trouble` says why there is no controller at the other end now; "" while there is one. `send`
-    hands an intent over and says whether it could; `now` gives unix seconds.
+    hands an intent over and says whether it could; `now` gives unix seconds. `controller_stays`
+    says that the space goes on when the screens are gone.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Desk:
         send: Callable[[AnyIntent], bool],
         *,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         start_demo: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.view = View()
@@ -57,31 +60,44 @@ class Desk:
         self.levels: dict[str, int] = {}
         self.trouble = "starting"
         self.now = now
+        self.controller_stays = True
         self.start_demo = start_demo
         self._send = send
         self._opening = False
+        self._last_press = -1.0
+        self._monotonic = monotonic
 
     def apply(self, change: ViewChanged) -> None:
         """Bring view and roster up to date."""
+        before = self._microphone()
         self.view.apply(change)
         self.logged = len(change.log) + (0 if change.reset else self.logged)
         if change.reset:
             self.roster.rebuild(self.view.participants)
         elif change.participants:
             self.roster.update(self.view.participants, change.participants)
-        if change.reset or change.space is not msgspec.UNSET:
+        if self._microphone() != before:
             self._opening = False
 
     def ask(self, intent: AnyIntent) -> bool:
         """Send an intent; False if there is nobody to send it to.
 
-        Two quick presses of the microphone's key must end with it closed, although the second
-        comes before the view tells of the first.
+        Two quick presses of the microphone's key end with it closed, although the second comes
+        before the view tells of the first. A key that is held down repeats, and may close the
+        microphone but never open it.
         """
         if isinstance(intent, Mute):
+            moment = self._monotonic()
+            repeated = moment - self._last_press < limits.KEY_REPEAT_SECONDS
+            self._last_press = moment
             intent = Mute(on=True) if self._opening else intent
+            if repeated and not intent.on:
+                return True
             self._opening = not intent.on
         return self._send(intent)
+
+    def _microphone(self) -> str:
+        return self.view.space.microphone if self.view.space is not None else ""
 
     def refused(self) -> None:
         """An intent was refused: the microphone may not have opened."""

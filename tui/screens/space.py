@@ -17,7 +17,7 @@ from tui.widgets.painted import Lines
 from tui.widgets.people import person_row, voice_cells
 from tui.widgets.roster import PANES, Pane
 from tui.widgets.row_list import Paint, RowList, SideColumn
-from tui.widgets.text import Part, Parts, ago, clean, short_npub
+from tui.widgets.text import Part, Parts, ago, clean, short_npub, wrap
 
 _TITLE: dict[Pane, str] = {"stage": "Stage", "audience": "Audience", "queue": "Queue"}
 _EMPTY: dict[Pane, str] = {
@@ -70,6 +70,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         """As many panes as the width has room for."""
         self._lay_out(event.size.width)
+        self._show_own()
 
     def view_changed(self, changed: Changed) -> None:
         """Show what differs."""
@@ -199,9 +200,11 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         self.query_one("#own", Lines).show_line(own_line(view, space, now))
         self.query_one("#sound", Lines).show_line(sound_line(view, space), relay_summary(view))
         problem = audio_problem(view)
-        line = self.query_one("#problem", Lines)
-        line.display = bool(problem)
-        line.show_line(problem)
+        lines = self.query_one("#problem", Lines)
+        rows = wrap(problem, self.size.width - 2, 2)
+        lines.display = bool(problem)
+        lines.styles.height = max(1, len(rows))
+        lines.show(lambda _width: [[(row, "warn")] for row in rows])
 
     def _painter(self, pane: Pane) -> Paint:
         def paint(pubkey: str, width: int) -> Parts:

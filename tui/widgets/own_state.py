@@ -64,16 +64,16 @@ def sound_line(view: View, space: SpaceView) -> Parts:
     return [("no sound yet, looking for somebody to hear it from", "muted")]
 
 
-def audio_problem(view: View) -> Parts:
-    """What is wrong with the devices, and what helps."""
+def audio_problem(view: View) -> str:
+    """What is wrong with the devices, and what helps; "" while nothing is."""
     audio = view.audio
     problems = list(
         dict.fromkeys(p for p in (audio.speaker_problem, audio.microphone_problem) if p)
     )
     if not problems:
-        return []
+        return ""
     hint = f" — {clean(audio.hint)}" if audio.hint else ""
-    return [(f"{WARNING} ", "warn"), (clean("; ".join(problems)), "warn"), (hint, "muted")]
+    return f"{WARNING} {clean('; '.join(problems))}{hint}"
 
 
 def relay_summary(view: View) -> Parts:

@@ -50,7 +50,7 @@ def _who(person: Participant, cells: int) -> Parts:
     name = clean(person.name).strip()
     ink = ("strong" if person.me else "") if person.present else "muted"
     suffix = " (you)" if person.me else "" if person.present else " (away)"
-    if not name:
+    if not name or name == short:
         return [(fit((short or "nobody") + suffix, cells), ink)]
     room = cells - _NPUB_CELLS - 2
     if room < 14:
