@@ -73,10 +73,13 @@ def test_quitting_leaves_no_process_no_file_and_a_clean_terminal(
     terminal.until(lambda: b"long table" in terminal.shown)
     children = children_of(terminal.process.pid)
     assert len(children) == 2
+    terminal.press(b"\r")
+    terminal.until(lambda: b"]2;listening" in terminal.shown)  # the window's title
     terminal.press(b"Q")
     terminal.until(lambda: terminal.process.poll() is not None)
     assert terminal.process.returncode == 0
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert not list(tmp_path.glob("spaces-demo-*"))
     terminal.until(lambda: b"\x1b[?1049l" in terminal.shown)  # the alternate screen is left
+    assert b"`spaces` returns" not in terminal.shown  # the space is gone with the demo
     assert terminal.shown.count(b"\x1b[?25h") and terminal.attributes == terminal.before

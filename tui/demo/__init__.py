@@ -25,7 +25,9 @@ def run(
         _log_to_file()
         from tui.app import SpacesApp
 
-        app = SpacesApp(demo.connect, theme=theme, theme_folders=theme_folders)
+        app = SpacesApp(
+            demo.connect, theme=theme, theme_folders=theme_folders, controller_stays=False
+        )
         app.run()
         return app.return_code or 0
 
