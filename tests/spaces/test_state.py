@@ -442,22 +442,38 @@ def test_a_flood_of_forged_acts_is_bounded_and_does_not_silence_the_host(
     assert folded.judgements <= 20 + 21
 
 
-def test_a_crowd_of_strangers_is_bounded_and_does_not_hide_the_stage(
+def test_a_crowd_is_bounded_hides_no_speaker_and_keeps_no_newcomer_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "PEOPLE", 20)
-    folded = fold([promoted(HOST, ANN, START)])
     crowd = [f"{number:064x}" for number in range(100)]
-    for who in crowd:
-        folded.apply(joined(who))
-        folded.apply(asked(who, START))
-        for other in crowd[:10]:
-            folded.apply(confirmed(who, other, START))
-    for who in (BOB, ANN, HOST):
-        folded.apply(joined(who))
-    assert set(folded.present(START)) == {*crowd[:20], ANN, HOST}
-    assert len(folded.queue(START)) == 20
-    assert len(list(folded.edges(START))) == 40
+    folded = fold([joined(ANN, START), promoted(HOST, ANN, START), joined(HOST, START)])
+    for number, who in enumerate(crowd):
+        folded.apply(joined(who, START + number, lifetime=600))
+        assert folded.is_present(who, START + number)
+        assert len(list(folded.known())) <= 20
+    assert {ANN, HOST} <= set(folded.present(START + 100))
+    folded.apply(left(crowd[-1], START + 100))
+    folded.apply(joined(BOB, START + 100))
+    assert folded.is_present(BOB, START + 100)
+    assert not folded.is_present(crowd[-1], START + 100)
+
+
+def test_hands_and_edges_are_bounded_and_the_newest_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HANDS", 10)
+    monkeypatch.setattr(limits, "EDGES", 10)
+    crowd = [f"{number:064x}" for number in range(30)]
+    folded = fold([joined(who, START, lifetime=600) for who in (HOST, *crowd)])
+    for number, who in enumerate(crowd):
+        folded.apply(asked(who, START + number))
+        folded.apply(confirmed(HOST, who, START + number))
+    now = START + 30
+    waiting = [who for _, who in folded.queue(now)]
+    assert waiting == crowd[-len(waiting) :]
+    assert 5 < len(waiting) <= 10
+    connected = {edge.asking for edge in folded.edges(now)}
+    assert connected == set(crowd[-len(connected) :])
+    assert 5 < len(connected) <= 10
 
 
 def test_repetition_uses_up_no_room(monkeypatch: pytest.MonkeyPatch) -> None:

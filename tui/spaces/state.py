@@ -8,8 +8,8 @@ What depends on the time takes `now`, in unix seconds.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from tui.config import limits
 from tui.spaces.events import (
@@ -35,6 +35,7 @@ STALE_AFTER = 600
 """Seconds after which a space whose host was not seen is stale."""
 
 _Moderation = SpeakerPromoted | PeerDemoted
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Refusal(NamedTuple):
@@ -52,6 +53,12 @@ class Edge(NamedTuple):
     type: ConnectionType
 
 
+class _Person(NamedTuple):
+    order: tuple[int, int, str]
+    newest: PeerJoined | PeerLeft
+    joined: PeerJoined | None
+
+
 class SpaceState:
     """Everything that the events of one space say. `apply` is the only way to change it."""
 
@@ -59,8 +66,7 @@ class SpaceState:
         self.space = space
         self.created: SpaceCreated | None = None
         self.ended: SpaceEnded | None = None
-        self._presence: dict[str, tuple[tuple[int, int, str], PeerJoined | PeerLeft]] = {}
-        self._seen: dict[str, PeerJoined] = {}
+        self._people: dict[str, _Person] = {}
         self._edges: dict[frozenset[str], tuple[tuple[int, int, str], Edge | None]] = {}
         self._moderation: list[tuple[int, str, _Moderation]] = []
         self._acts = {True: 0, False: 0}  # moderation by the host, by others
@@ -109,27 +115,27 @@ class SpaceState:
 
     def peer(self, pubkey: str) -> PeerJoined | None:
         """The newest JOIN of somebody, also after a LEAVE."""
-        return self._seen.get(pubkey)
+        found = self._people.get(pubkey)
+        return found.joined if found is not None else None
 
     def is_present(self, pubkey: str, now: float) -> bool:
         """Whether somebody is in the space: joined, not left, and heard of in time."""
-        found = self._presence.get(pubkey)
+        found = self._people.get(pubkey)
         if found is None or self.ended is not None:
             return False
-        event = found[1]
-        return isinstance(event, PeerJoined) and now < event.until
+        return isinstance(found.newest, PeerJoined) and now < found.newest.until
 
     def present(self, now: float) -> Iterator[str]:
         """Everybody in the space."""
-        return (pubkey for pubkey in self._presence if self.is_present(pubkey, now))
+        return (pubkey for pubkey in self._people if self.is_present(pubkey, now))
 
     def known(self) -> Iterator[str]:
-        """Everybody who has ever joined or left."""
-        return iter(self._presence)
+        """Everybody who has ever joined or left, as far as we remember."""
+        return iter(self._people)
 
     def is_stale(self, now: float) -> bool:
         """Whether the host has been away for too long for the space to be called live."""
-        host = self._seen.get(self.space.host)
+        host = self.peer(self.space.host)
         last = host.at if host is not None else self.created.at if self.created else 0
         return now - last > STALE_AFTER
 
@@ -188,31 +194,38 @@ class SpaceState:
 
     def _meet(self, event: PeerJoined | PeerLeft) -> None:
         order = (event.at, isinstance(event, PeerLeft), event.id)
-        found = self._presence.get(event.signer)
-        crowded = found is None and len(self._presence) >= limits.PEOPLE
-        if crowded and not self.role_of(event.signer).speaks:
+        found = self._people.get(event.signer)
+        if found is None:
+            if len(self._people) >= limits.PEOPLE:
+                silent = (who for who in self._people if not self.role_of(who).speaks)
+                _forget_oldest(self._people, silent, lambda who: self._people[who].order)
+            joined = event if isinstance(event, PeerJoined) else None
+            self._people[event.signer] = _Person(order, event, joined)
             return
-        if found is None or order > found[0]:
-            self._presence[event.signer] = (order, event)
-        if isinstance(event, PeerJoined):
-            seen = self._seen.get(event.signer)
-            if seen is None or (event.at, event.id) > (seen.at, seen.id):
-                self._seen[event.signer] = event
+        joined = found.joined
+        if isinstance(event, PeerJoined) and (
+            joined is None or (event.at, event.id) > (joined.at, joined.id)
+        ):
+            joined = event
+        if order > found.order:
+            self._people[event.signer] = _Person(order, event, joined)
+        else:
+            self._people[event.signer] = found._replace(joined=joined)
 
     def _connect(self, event: Signal, rank: int, edge: Edge | None) -> None:
         pair = frozenset((event.signer, event.to))
         order = (event.at, rank, event.id)
         found = self._edges.get(pair)
-        if found is None and len(self._edges) >= 2 * limits.PEOPLE:
-            return
+        if found is None and len(self._edges) >= limits.EDGES:
+            _forget_oldest(self._edges, self._edges, lambda pair: self._edges[pair][0])
         if len(pair) == 2 and (found is None or order > found[0]):
             self._edges[pair] = (order, edge)
 
     def _raise_hand(self, event: SpeechAsked) -> None:
         hands = self._hands.get(event.signer)
         if hands is None:
-            if len(self._hands) >= limits.PEOPLE:
-                return
+            if len(self._hands) >= limits.HANDS:
+                _forget_oldest(self._hands, self._hands, lambda who: self._hands[who][-1])
             hands = self._hands[event.signer] = []
         entry = (event.at, event.id, event.withdrawn)
         if entry not in hands:
@@ -262,3 +275,11 @@ class SpaceState:
     def _refuse(self, event: SpaceEvent, reason: str) -> None:
         if len(self._refused) < limits.MODERATION_EVENTS:
             self._refused[event.id] = Refusal(event, reason)
+
+
+def _forget_oldest(
+    table: dict[_Key, Any], candidates: Iterable[_Key], age: Callable[[_Key], Any]
+) -> None:
+    """Make room for many: a tenth of the table goes, those heard of longest ago."""
+    for key in sorted(candidates, key=age)[: len(table) // 10 + 1]:
+        del table[key]
