@@ -11,7 +11,8 @@ from tui.demo.lifeline import DemoFailed
 def run(arguments: Arguments) -> int:
     """Show the demo until the user quits it."""
     check_terminal()
-    settings = set_up(arguments).settings
+    setup = set_up(arguments)
+    settings = setup.settings
     microphone, speaker = device_specs(settings)
     try:
         return run_demo(
@@ -21,6 +22,7 @@ def run(arguments: Arguments) -> int:
             speaker=speaker,
             name=settings.name,
             theme=settings.theme,
+            theme_folders=[setup.paths.themes],
         )
     except DemoFailed as error:
         raise CommandFailed(ExitStatus.CONTROLLER, str(error)) from None
