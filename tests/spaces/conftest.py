@@ -164,10 +164,10 @@ async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Callable[...
             signer: LocalSigner,
             *,
             create: SpaceCreation | None = None,
-            url: str = "",
+            urls: tuple[str, ...] = (),
             speaker: str = "null",
         ) -> Seat:
-            pool = await exits.enter_async_context(Pool([url or relay.url]))
+            pool = await exits.enter_async_context(Pool(urls or [relay.url]))
             diary = Diary()
             session = SpaceSession(
                 space,

@@ -10,6 +10,8 @@ import pytest
 from tui.audio.errors import InvalidAudioSpec
 from tui.nostr.event import Draft, Event
 from tui.nostr.keys import LocalSigner
+from tui.relay.limits import RelayLimits
+from tui.relay.server import RelayServer
 from tui.spaces.events import SpaceRef
 from tui.spaces.roles import Role
 from tui.spaces.session import SpaceCreation
@@ -65,7 +67,7 @@ async def test_whoever_leaves_and_comes_back_at_once_is_there_for_everybody(
 async def test_leaving_does_not_wait_for_a_relay_that_does_not_answer(
     sit: Sit, guest: LocalSigner
 ) -> None:
-    seat = await sit(guest, url="ws://127.0.0.1:9")
+    seat = await sit(guest, urls=("ws://127.0.0.1:9",))
     await asyncio.sleep(0)
     assert await seat.leave() == "left"
     assert any("goodbye" in line for line in seat.diary.lines)
@@ -117,3 +119,28 @@ async def test_a_hand_goes_down_by_the_hosts_will_and_not_by_a_strangers(
     await until(lambda: second.session.role is Role.LISTENER)
     await until(lambda: first.session.state.role_of(guest.pubkey) is Role.LISTENER)
     assert first.session.state.queue(time.time()) == []
+
+
+async def test_a_relay_that_does_not_answer_delays_neither_host_nor_guest(
+    sit: Sit, until: Until, relay: RelayServer, host: LocalSigner, guest: LocalSigner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("tui.spaces.session.FAREWELL_SECONDS", 0.1)
+    urls = (relay.url, "ws://127.0.0.1:9")
+    first = await sit(host, create=SpaceCreation("Tea"), urls=urls)
+    second = await sit(guest, urls=urls)
+    async with asyncio.timeout(4):  # a relay that is not connected is waited for five seconds
+        await until(lambda: second.session.link_state(host.pubkey) == "connected")
+    assert first.diary.joins == 1
+    complaints = [line for line in second.diary.lines if "refused" in line]
+    assert len(complaints) <= 1
+
+
+async def test_a_space_that_no_relay_takes_ends_before_it_began(
+    sit: Sit, guest: LocalSigner
+) -> None:
+    async with RelayServer(limits=RelayLimits(max_event_tags=1)) as strict:
+        seat = await sit(guest, create=SpaceCreation("Tea"), urls=(strict.url,))
+        reason = await asyncio.wait_for(seat.task, 10)
+    assert reason.startswith(f"no relay takes our events: {strict.url}: ")
+    assert seat.diary.joins == 0

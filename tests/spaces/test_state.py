@@ -462,7 +462,7 @@ def test_a_crowd_is_bounded_hides_no_speaker_and_keeps_no_newcomer_out(
 def test_hands_and_edges_are_bounded_and_the_newest_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HANDS", 10)
     monkeypatch.setattr(limits, "EDGES", 10)
-    crowd = [f"{number:064x}" for number in range(30)]
+    crowd = [f"{number:064x}" for number in range(25)]
     folded = fold([joined(who, START, lifetime=600) for who in (HOST, *crowd)])
     for number, who in enumerate(crowd):
         folded.apply(asked(who, START + number))

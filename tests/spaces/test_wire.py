@@ -74,8 +74,12 @@ async def test_whoever_delivers_learns_what_each_relay_says(
     assert {url: result.ok for url, result in results.items()} == {url: True}
     results = await running.deliver(Draft(1, "too early", (), NOW + 10**6))
     assert {url: result.ok for url, result in results.items()} == {url: False}
-    assert len(refused) == 1
+    await running.deliver(Draft(1, "too early again", (), NOW + 10**6))
+    assert len(refused) == 1  # the same complaint is not made for each event
     assert refused[0].startswith("kind 1: ")
+    await running.deliver(Draft(1, "hello again", (), NOW))
+    await running.deliver(Draft(1, "too early once more", (), NOW + 10**6))
+    assert len(refused) == 2
 
 
 async def test_what_cannot_be_signed_is_given_up_and_the_rest_goes_on(running: Wire) -> None:

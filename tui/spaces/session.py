@@ -17,6 +17,7 @@ from tui.nostr.pool import Pool
 from tui.rtc.forwarding import Forwarder
 from tui.spaces.connections import Connections
 from tui.spaces.events import (
+    CREATE_SPACE,
     PeerDemoted,
     PeerJoined,
     PeerLeft,
@@ -249,20 +250,16 @@ class SpaceSession:
                     speaking.cancel()
 
     async def _take_part(self, create: SpaceCreation | None) -> None:
-        if create is not None:
-            now, metrics = self._wire.now(), self._settings.metrics
-            await self._enter(
-                self._writer.create(now, create.name, metrics, create.summary, create.relays)
-            )
-        # Only now is it known what an earlier visit of ours has said, which this one must follow.
-        if not await self._inbox.hear_past():
-            self._observer.log("warning", "no relay has sent the past of this space")
-        self._knows_past = True
-        entering = self._tasks.create_task(self._enter(self._draft_join()))
-        try:
-            await self._stay(entering)
-        finally:
-            entering.cancel()
+        async with asyncio.TaskGroup() as entering:
+            if create is not None:
+                now, metrics = self._wire.now(), self._settings.metrics
+                creation = (create.name, metrics, create.summary, create.relays)
+                entering.create_task(self._enter(self._writer.create(now, *creation)))
+            # Only then is it known what an earlier visit of ours has said, which JOIN must follow.
+            if not await self._inbox.hear_past():
+                self._observer.log("warning", "no relay has sent the past of this space")
+            self._knows_past = True
+            await self._stay(entering.create_task(self._enter(self._draft_join())))
 
     async def _stay(self, entering: asyncio.Task[None]) -> None:
         self._settle()
@@ -284,7 +281,8 @@ class SpaceSession:
 
     async def _enter(self, draft: Draft) -> None:
         results = await self._wire.deliver(draft)
-        if self.stage == "joining" and not any(result.ok for result in results.values()):
+        needed = self.stage == "joining" or draft.kind == CREATE_SPACE
+        if needed and not any(result.ok for result in results.values()):
             reasons = "; ".join(f"{url}: {result.reason}" for url, result in results.items())
             self._end(f"no relay takes our events: {reasons or 'none is connected'}")
 

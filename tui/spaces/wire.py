@@ -42,6 +42,7 @@ class Wire:
         self._drafts: asyncio.Queue[tuple[Draft, asyncio.Future[dict[str, Published]] | None]] = (
             asyncio.Queue(limits.WAITING_DRAFTS)
         )
+        self._told: dict[str, str] = {}
         self.lost = 0
 
     def now(self) -> int:
@@ -99,7 +100,8 @@ class Wire:
         finally:
             self._drafts.task_done()
         for url, result in results.items():
-            if not result.ok:
+            told, self._told[url] = self._told.get(url, ""), "" if result.ok else result.reason
+            if not result.ok and result.reason != told:  # once, not for each event
                 self._refused(url, f"kind {event.kind}: {result.reason}")
         if answered is not None and not answered.done():
             answered.set_result(results)
