@@ -127,7 +127,7 @@ class SpaceSession:
         self._present: set[str] = set()
         self._soon: asyncio.Handle | None = None
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._goodbye: Draft | None = None
+        self._goodbye: Callable[[int], Draft] | None = None
 
     # -- reading
 
@@ -220,12 +220,12 @@ class SpaceSession:
 
     def leave(self) -> None:
         """Leave: `run` says goodbye and returns."""
-        self._goodbye = self._writer.leave(self._wire.now())
+        self._goodbye = self._writer.leave
         self._end("left")
 
     def close(self) -> None:
         """Close the space for everybody; for its host."""
-        self._goodbye = self._writer.close(self._wire.now())
+        self._goodbye = self._writer.close
         self._end("closed by host")
 
     # -- running
@@ -297,7 +297,7 @@ class SpaceSession:
         self.stage = "left"
         self._sound.set_microphone(may_speak=False, muted=True)
         if self._goodbye is not None:
-            self._wire.say(self._goodbye)
+            self._wire.say(self._goodbye(self._wire.now()))  # dated after all that was said
         await self._connections.close()
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
