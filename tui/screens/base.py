@@ -46,7 +46,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         (120, "-two"),
         (160, "-three"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-high"), (20, "-tall")]  # noqa: RUF012
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

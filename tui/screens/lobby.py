@@ -191,7 +191,7 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
                 ("  in ", "muted"),
                 (clean(space.name), ""),
             ]
-            left.append(("  enter shows it", "muted"))
+            left.append(("  esc shows it", "muted"))
         else:
             left = [*_first_trouble(relay_rows(view))]
         own.show_line(left, relay_summary(view))

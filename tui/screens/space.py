@@ -188,9 +188,9 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
     def _part_shown(self, pane: Pane) -> Parts:
         rows = self._list(pane)
         visible = rows.window
-        if not visible or len(visible) >= len(rows.keys):
+        if rows.size.width < 56 or not visible or len(visible) >= len(rows.keys):
             return []
-        return [(f"{visible.start + 1}-{visible.stop} of {len(rows.keys)}", "muted")]
+        return [(f"{visible.start + 1}-{visible.stop} of {len(rows.keys)} ", "muted")]
 
     def _show_own(self) -> None:
         view = self.desk.view

@@ -9,8 +9,9 @@ from tui.controller.views import SPEAKING_ROLES, Participant
 Pane = Literal["stage", "audience", "queue"]
 PANES: tuple[Pane, ...] = ("stage", "audience", "queue")
 
-_Place = tuple[object, ...]  # what a row is sorted by, the pubkey last
+_Place = tuple[float, str, str]  # what a row is sorted by, the pubkey last
 _RANK = {"host": 0, "cohost": 1, "speaker": 2, "listener": 3}
+_LAST = 1 << 30
 
 
 class Roster:
@@ -18,52 +19,58 @@ class Roster:
 
     def __init__(self) -> None:
         self._order: dict[Pane, list[_Place]] = {pane: [] for pane in PANES}
-        self._placed: dict[str, dict[Pane, _Place]] = {}
+        self._known: dict[str, Participant] = {}
 
     def rebuild(self, people: Mapping[str, Participant]) -> None:
         """Forget everything and take all of `people`."""
-        self._placed = {pubkey: _places(person) for pubkey, person in people.items()}
-        for pane in PANES:
-            self._order[pane] = sorted(
-                places[pane] for places in self._placed.values() if pane in places
-            )
+        self._known = dict(people)
+        self._order = {pane: [] for pane in PANES}
+        for person in people.values():
+            for pane, place in _places(person):
+                self._order[pane].append(place)
+        for order in self._order.values():
+            order.sort()
 
     def update(self, people: Mapping[str, Participant], changed: Iterable[str]) -> None:
         """Take over what is now true of those who `changed`."""
         changed = set(changed)
-        if len(changed) > 200 + len(self._placed) // 20:
+        if len(changed) > 200 + len(self._known) // 20:
             self.rebuild(people)
             return
         for pubkey in changed:
-            person = people.get(pubkey)
-            old = self._placed.pop(pubkey, {})
-            new = _places(person) if person is not None else {}
-            if new:
-                self._placed[pubkey] = new
-            for pane in PANES:
-                before, after = old.get(pane), new.get(pane)
-                if before == after:
-                    continue
+            before = self._known.pop(pubkey, None)
+            now = people.get(pubkey)
+            if now is not None:
+                self._known[pubkey] = now
+            old, new = _places(before), _places(now)
+            if old == new:
+                continue
+            for pane, place in old:
                 order = self._order[pane]
-                if before is not None:
-                    del order[bisect_left(order, before)]
-                if after is not None:
-                    insort(order, after)
+                del order[bisect_left(order, place)]
+            for pane, place in new:
+                insort(self._order[pane], place)
 
     def keys(self, pane: Pane) -> list[str]:
         """The pubkeys of a pane in the order of its rows."""
-        return [str(place[-1]) for place in self._order[pane]]
+        return [place[2] for place in self._order[pane]]
 
     def count(self, pane: Pane) -> int:
         """How many there are."""
         return len(self._order[pane])
 
 
-def _places(person: Participant) -> dict[Pane, _Place]:
-    name = (not person.name, person.name.casefold(), person.pubkey)
+def _places(person: Participant | None) -> list[tuple[Pane, _Place]]:
+    """Where somebody stands: on stage or in the audience, and perhaps in the queue too."""
+    if person is None:
+        return []
+    name, pubkey = person.name.casefold(), person.pubkey
+    nameless, away = not name, not person.present
     if person.role in SPEAKING_ROLES:
-        return {"stage": (_RANK[person.role], not person.present, *name)}
-    places: dict[Pane, _Place] = {"audience": (not person.me, not person.present, *name)}
+        return [("stage", (_RANK[person.role] * 4 + 2 * away + nameless, name, pubkey))]
+    rank = 4 * (not person.me) + 2 * away + nameless
+    places: list[tuple[Pane, _Place]] = [("audience", (rank, name, pubkey))]
     if person.hand_since:
-        places["queue"] = (person.queue or 1 << 30, person.hand_since, person.pubkey)
+        # The place counts; those who have none yet stand at the end, in the order of their hands.
+        places.append(("queue", (person.queue or _LAST + person.hand_since, "", pubkey)))
     return places
