@@ -141,8 +141,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.open", ("g",), "Log", "Show relays, log and what was dropped.",
            ("lobby", "space", "start")),
     Action("help.open", ("question_mark",), "Keys", "Show what every key does.", _ABOUT),
-    Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without leaving "
-           "it.", ("space", "log", "help", "create", "key", "start")),
+    Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without "
+           "leaving it.", ("space", "log", "help", "create", "key", "start")),
     Action("space.show", ("escape",), "Back", "Clear the filter, or go back to the space that you "
            "are in.", ("lobby",), in_footer=False),
     Action("app.quit", ("Q",), "Quit", "Close this screen. A space that you are in goes on; "
