@@ -1,5 +1,6 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -120,20 +121,25 @@ async def test_an_unreadable_candidate_does_not_end_the_connection_in_the_making
     await until(lambda: seat.session.link_state(ann.me) == "connected")
 
 
-async def test_an_unreadable_offer_ends_the_attempt_and_frees_the_output(
+def has_heard_drops(listener: ByHand, count: int) -> bool:
+    return len(listener.has_heard(events.ConnectionDropped)) == count
+
+
+async def test_an_unreadable_offer_ends_the_attempt_and_its_sender_is_told(
     sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand]
 ) -> None:
     seat = await sit(host, create=SpaceCreation("Tea"))
     await until(lambda: seat.diary.joins)
     ann = by_hand(4)
     await ann.say(ann.writer.join(now(), "Ann", Metrics()))
-    for bad in ('{"sdp": 5}', '{"sdp": "v=0 nonsense"}'):
+    for count, bad in enumerate(('{"sdp": 5}', '{"sdp": "v=0 nonsense"}', "no secret"), start=1):
         seat.diary.connections.clear()
         await ann.say(ann.writer.reserve(now(), host.pubkey, "consumer", Metrics()))
         await until(lambda: (ann.me, "connecting") in seat.diary.connections)
         await ann.say(ann.writer.offer(now(), host.pubkey, bad))
         await until(lambda: (ann.me, "failed") in seat.diary.connections)
         assert seat.session.link_state(ann.me) == ""
+        await until(partial(has_heard_drops, ann, count))
 
 
 async def test_whoever_serves_a_speaker_does_not_ask_the_same_speaker_meanwhile(

@@ -51,10 +51,14 @@ class Attempt:
         return await (self._ask(metrics) if self.asking else self._serve(metrics))
 
     def refuse(self, reason: str) -> None:
-        """End it: whoever waits for the other side sees `Refused`."""
+        """End it, since the other side does not want or cannot: `run` raises `Refused`."""
+        self.fail(Refused(reason))
+
+    def fail(self, error: Exception) -> None:
+        """End it, which the other side does not know: `run` raises `error`."""
         for future in (self._confirmed, self._description, self._connected):
             if not future.done():
-                future.set_exception(Refused(reason))
+                future.set_exception(error)
                 future.exception()  # not every one of them is being waited for
 
     def confirm(self) -> None:

@@ -214,7 +214,7 @@ class Connections:
             if isinstance(event, CandidateFound):  # the others may do
                 self._forwarder.drops["unreadable candidate"] += 1
             else:
-                attempt.refuse(f"unreadable: {error}")
+                attempt.fail(error)
 
     # -- making one
 
@@ -276,7 +276,7 @@ class Connections:
             if state == "connected":
                 attempt.connected()
             elif state in {"failed", "closed"}:
-                attempt.refuse(state)
+                attempt.fail(ConnectionError(state))
                 if current():
                     self._lost(other)
 
