@@ -143,7 +143,7 @@ def _read_close(event: Event, place: _Place) -> SpaceEvent:
 def _read_join(event: Event, place: _Place) -> SpaceEvent:
     content = _content(event, _JoinContent)
     try:
-        # A join may not claim to count for longer than ours do: a ghost must go.
+        # No date makes it count for longer than none: a ghost must go.
         until = min(int(event.first("expiration") or ""), event.created_at + OPEN_JOIN_LIFETIME)
     except ValueError:
         until = event.created_at + OPEN_JOIN_LIFETIME
