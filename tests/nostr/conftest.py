@@ -29,7 +29,7 @@ def until() -> Until:
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(5):
-            while not condition():  # noqa: ASYNC110 - any state may be waited for
+            while not condition():
                 await asyncio.sleep(0.002)
 
     return wait

@@ -96,7 +96,7 @@ class Wire:
         self, event: Event, answered: asyncio.Future[dict[str, Published]] | None
     ) -> None:
         try:
-            results = await self._pool.publish(event)
+            results = await self._pool.publish(event, relays=self._within_reach())
         finally:
             self._drafts.task_done()
         for url, result in results.items():
@@ -105,3 +105,8 @@ class Wire:
                 self._refused(url, f"kind {event.kind}: {result.reason}")
         if answered is not None and not answered.done():
             answered.set_result(results)
+
+    def _within_reach(self) -> list[str] | None:
+        """The relays that are up or about to be; one that is down is waited for only alone."""
+        states = {url: status.state for url, status in self._pool.status().items()}
+        return [url for url, state in states.items() if state != "waiting"] or None
