@@ -15,7 +15,8 @@ from tui.controller.views import ViewChanged
 from tui.devtools import samples
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
-SIZE = (100, 30)
+SIZE = (100, 24)
+WIDE = (120, 24)
 _DEADLINE = 20.0  # seconds; a picture takes half a second
 _DECIDES_LOOKS = ("NO_COLOR", "COLORTERM", "TEXTUAL", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_FILTERS")
 
@@ -27,13 +28,14 @@ class Picture(NamedTuple):
     view: ViewChanged
     theme: str = "dark"
     keys: tuple[str, ...] = ()
+    size: tuple[int, int] = SIZE
 
 
 def pictures() -> list[Picture]:
     """All of them."""
     return [
         Picture("lobby", samples.lobby()),
-        Picture("space", samples.space("host"), keys=("down",)),
+        Picture("space", samples.space("host"), keys=("down", "q"), size=WIDE),
         Picture("space-light", samples.space("listener"), theme="light", keys=("2",)),
     ]
 
@@ -48,7 +50,7 @@ async def draw(picture: Picture) -> str:
         return QueueLink(outbox, lambda _intent: None, lambda _outbox: None)
 
     app = SpacesApp(connect, theme=picture.theme, now=lambda: samples.NOW, ascii_only=False)
-    async with app.run_test(size=SIZE) as pilot, asyncio.timeout(_DEADLINE):
+    async with app.run_test(size=picture.size) as pilot, asyncio.timeout(_DEADLINE):
         outbox.put(picture.view)
         while not app.settled or app.desk.view.version != picture.view.version:
             await pilot.pause(0.01)
