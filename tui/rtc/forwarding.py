@@ -66,6 +66,7 @@ class _Place:
         self.age = age
         self.slots = Slots(0)
         self.rewriters: list[Rewriter] = []
+        self.routes: dict[str, tuple[Rewriter, Sink]] = {}  # of those who hold a slot
         self.told: list[str | None] = []
         self.claims: tuple[str | None, ...] | None = None
 
@@ -201,27 +202,41 @@ class Forwarder:
     def _send(self, origin: str, packet: OpusPacket, now: float) -> None:
         self._loudness[origin].push(packet.level, now)
         for pubkey, place in self._places.items():
-            if self._may_go(origin, pubkey, place.kind):
-                self._send_to(place, origin, packet, now)
+            route = place.routes.get(origin) or self._route(place, origin, pubkey, now)
+            if route is None:
+                continue
+            rewriter, output = route
+            numbered = rewriter.rewrite(origin, packet, now)
+            if numbered is not None:
+                output.send(numbered)
+            if place.told != place.slots.holders:
+                self._announce(place)
 
-    def _send_to(self, place: _Place, origin: str, packet: OpusPacket, now: float) -> None:
+    def _route(
+        self, place: _Place, origin: str, pubkey: str, now: float
+    ) -> tuple[Rewriter, Sink] | None:
+        """Finds a slot for an origin that holds none on that link, if it may and can have one."""
+        if not self._may_go(origin, pubkey, place.kind):
+            return None
         outputs = place.link.outputs
         if len(outputs) != len(place.rewriters):
             place.slots = Slots(len(outputs))
             place.rewriters = [Rewriter() for _ in outputs]
         slot = place.slots.place(origin, self._loudness, now)
-        if place.told != place.slots.holders:
-            self._announce(place)
         if slot is None:
             self.drops["louder ones speak"] += 1
-            return
-        numbered = place.rewriters[slot].rewrite(origin, packet, now)
-        if numbered is not None:
-            outputs[slot].send(numbered)
+            return None
+        place.routes = {
+            holder: (place.rewriters[index], outputs[index])
+            for index, holder in enumerate(place.slots.holders)
+            if holder is not None
+        }
+        return place.routes[origin]
 
     def _free(self, place: _Place, origin: str) -> None:
         slot = place.slots.free(origin)
         if slot is not None:
+            del place.routes[origin]
             place.rewriters[slot].interrupt()
             self._announce(place)
 

@@ -5,7 +5,6 @@ RFC 8445 (ICE), 8838 (trickle), 7675 (consent), 8839 (candidates in SDP).
 
 import asyncio
 import ipaddress
-import random
 import re
 from collections.abc import Callable
 
@@ -64,38 +63,64 @@ def needs_lookup(candidate: IceCandidate) -> bool:
     return bool(is_mdns_hostname(candidate.host))
 
 
-def tune(
-    connection: Connection,
-    *,
-    loopback: bool,
-    lively: Callable[[], bool],
-    on_lost: Callable[[], None],
-) -> None:
-    """Makes a fresh connection offer loopback if asked to, and notice a dead path in 4 s.
+def offer_loopback(connection: Connection) -> None:
+    """Makes a fresh connection offer 127.0.0.1, which aioice leaves out.
 
-    `lively` says whether the other side was heard just now; `on_lost` is called before a dead path
-    is closed. What is replaced, on this one instance, are public methods of aioice.
+    Replaced is a public method of aioice, on this one instance.
     """
-    if loopback:
-        gather = connection.get_component_candidates
+    gather = connection.get_component_candidates
 
-        async def gather_with_loopback(
-            component: int, addresses: list[str], timeout: int = 5
-        ) -> list[IceCandidate]:
-            # First, so that of candidates with equal priority it is checked first.
-            return await gather(component, [LOOPBACK, *addresses], timeout)
+    async def gather_with_loopback(
+        component: int, addresses: list[str], timeout: int = 5
+    ) -> list[IceCandidate]:
+        # First, so that of candidates with equal priority it is checked first.
+        return await gather(component, [LOOPBACK, *addresses], timeout)
 
-        connection.get_component_candidates = gather_with_loopback  # type: ignore[method-assign]
+    connection.get_component_candidates = gather_with_loopback  # type: ignore[method-assign]
 
-    async def query_consent() -> None:
-        if not connection._closing:  # else closed while it connected; aioice starts this anyhow
-            await _keep_consent(connection, lively)
-            on_lost()
-            # close() waits for this task, which is itself: it must not find it.
-            connection._query_consent_task = None
-            await connection.close()
 
-    connection.query_consent = query_consent  # type: ignore[method-assign]
+class Consent:
+    """Keeps asking whether the path still holds, in place of aioice, which takes half a minute."""
+
+    def __init__(self, connection: Connection, on_lost: Callable[[], None]) -> None:
+        self._connection = connection
+        self._on_lost = on_lost
+        self._due = asyncio.Event()
+        self._asked_at = 0.0
+        connection.query_consent = self._run  # type: ignore[method-assign]
+
+    def tick(self, now: float, *, lively: bool) -> None:
+        """Asks when it is time to; `lively` says whether the other side was heard just now."""
+        if now - self._asked_at >= (LIVELY_CONSENT_SECONDS if lively else CONSENT_SECONDS):
+            self._asked_at = now
+            self._due.set()
+
+    async def _run(self) -> None:
+        """What aioice starts once it is connected, and cancels when it closes."""
+        connection = self._connection
+        if connection._closing:
+            return  # closed while it connected: aioice starts this all the same, and forgets it
+        failures = 0
+        while failures < CONSENT_FAILURES:
+            await self._due.wait()
+            self._due.clear()
+            failures = 0 if await self._ask() else failures + 1
+        self._on_lost()
+        # close() waits for this task, which is itself: it must not find it.
+        connection._query_consent_task = None
+        await connection.close()
+
+    async def _ask(self) -> bool:
+        pair = self._connection._nominated[1]
+        key = (self._connection.remote_password or "").encode()
+        request = self._connection.build_request(pair, nominate=False)
+        try:
+            await pair.protocol.request(
+                request, pair.remote_addr, integrity_key=key, retransmissions=0
+            )
+        except stun.TransactionError:
+            return False
+        return True
 
 
 def _check_address(host: str, loopback: bool) -> None:
@@ -107,26 +132,3 @@ def _check_address(host: str, loopback: bool) -> None:
         raise InvalidCandidate("not the address of a host")
     if address.is_loopback and not loopback:
         raise InvalidCandidate("an address on this machine")
-
-
-async def _keep_consent(connection: Connection, lively: Callable[[], bool]) -> None:
-    """Checks the path again and again; returns when it is dead."""
-    failures = 0
-    waited = 0.0
-    while failures < CONSENT_FAILURES:
-        pause = CONSENT_SECONDS * (0.8 + 0.4 * random.random())
-        await asyncio.sleep(pause)
-        waited += pause
-        if lively() and waited < LIVELY_CONSENT_SECONDS:
-            continue
-        waited = 0.0
-        for pair in list(connection._nominated.values()):
-            request = connection.build_request(pair, nominate=False)
-            key = (connection.remote_password or "").encode()
-            try:
-                await pair.protocol.request(
-                    request, pair.remote_addr, integrity_key=key, retransmissions=0
-                )
-                failures = 0
-            except stun.TransactionError:
-                failures += 1

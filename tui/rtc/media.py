@@ -1,11 +1,11 @@
 """RTP and RTCP over one transport of aiortc: everything between SRTP and our packets.
 
 aiortc's own path decodes what it receives in a thread per stream, and encodes what it sends once
-per peer. Here its transport hands us every decrypted packet, and we write packets that are encoded
-already on its SRTP session and on the path that ICE chose. For that, methods of instances are
-replaced: of a transceiver `sender.send` and `receiver.receive`, by which aiortc would start its own
-path; of the DTLS transport `_handle_rtp_data` and `_handle_rtcp_data`; of the ICE connection
-`data_received`; of SCTP `_handle_data`. `selftest.hooks_work` checks that they still do their work.
+per peer. Here, encrypted packets are taken before they enter aiortc, and written on its SRTP
+session and the path that ICE chose; it keeps ICE, DTLS, SCTP and the descriptions. For that,
+methods of instances are replaced: of a transceiver `sender.send` and `receiver.receive`, by which
+aiortc would start its own path; of the ICE connection `data_received`; of SCTP `_handle_data`.
+`selftest.hooks_work` checks that they still do their work.
 """
 
 import logging
@@ -28,6 +28,7 @@ from aiortc.rtp import (
     RtcpRtpfbPacket,
     RtcpSrPacket,
     RtpPacket,
+    is_rtcp,
 )
 
 from tui.audio.packet import OpusPacket
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 SENDER_REPORT_SECONDS = 5.0
 
+_SRTP = range(128, 192)
+"""The first byte of RTP and RTCP; other values are STUN, DTLS and TURN (RFC 9443)."""
 _MALFORMED = (ValueError, struct.error, IndexError)
 
 
@@ -72,8 +75,6 @@ class Media:
         self._monotonic = monotonic
         self._report_due = monotonic() + 1.0
         self._written = self._written_before = 0
-        dtls._handle_rtp_data = self._handle_rtp  # type: ignore[method-assign]
-        dtls._handle_rtcp_data = self._handle_rtcp  # type: ignore[method-assign]
         self._enqueue = self.connection.data_received
         self.connection.data_received = self._datagram  # type: ignore[method-assign]
 
@@ -110,7 +111,7 @@ class Media:
 
     def write(self, packet: bytes) -> bytes | None:
         """Encrypts and sends one RTP packet; the bytes sent, or None when that was not possible."""
-        session = self._dtls._tx_srtp
+        session: pylibsrtp.Session | None = self._dtls._tx_srtp
         if session is None or not self._path_open():
             return None
         try:
@@ -144,8 +145,7 @@ class Media:
             self._write_rtcp(bytes(RtcpByePacket(sources=sources)))
         for output in self.outputs:
             output.stop()
-        self._by_ssrc.clear()
-        self._by_media_id.clear()
+        self.connection.data_received = self._enqueue  # type: ignore[method-assign]
 
     def _path_open(self) -> bool:
         pair = self.connection._nominated.get(1)
@@ -163,7 +163,7 @@ class Media:
         return True
 
     def _write_rtcp(self, packet: bytes) -> None:
-        session = self._dtls._tx_srtp
+        session: pylibsrtp.Session | None = self._dtls._tx_srtp
         if not packet or session is None or not self._path_open():
             return
         try:
@@ -191,12 +191,26 @@ class Media:
         # aiortc ends a connection over an empty or a long datagram, from wherever it comes.
         if not 0 < len(data) <= limits.DATAGRAM_BYTES:
             self.drops["impossible datagram"] += 1
+        elif data[0] in _SRTP:
+            self._protected(data)
         elif self.connection._queue.qsize() >= limits.WAITING_DATAGRAMS:
             self.drops["too many datagrams"] += 1
         else:
             self._enqueue(data, component)
 
-    async def _handle_rtp(self, data: bytes, arrival_time_ms: int) -> None:
+    def _protected(self, data: bytes) -> None:
+        session: pylibsrtp.Session | None = self._dtls._rx_srtp
+        if session is None:
+            return  # the other side has the keys before us: what it sends now cannot be read
+        try:
+            if is_rtcp(data):
+                self._rtcp(session.unprotect_rtcp(data))
+            else:
+                self._rtp(session.unprotect(data))
+        except pylibsrtp.Error:
+            self.drops["not authentic or repeated"] += 1
+
+    def _rtp(self, data: bytes) -> None:
         try:
             packet = RtpPacket.parse(data, self._extensions)
         except _MALFORMED:
@@ -227,7 +241,7 @@ class Media:
                 log.exception("a packet was not handled; further failures are only counted")
             self.drops["failed callback"] += 1
 
-    async def _handle_rtcp(self, data: bytes) -> None:
+    def _rtcp(self, data: bytes) -> None:
         try:
             packets = RtcpPacket.parse(data)
         except _MALFORMED:

@@ -28,6 +28,7 @@ _ONE_BYTE_ID = range(1, 15)
 """Header extension ids that the short form can carry (RFC 8285)."""
 _RING_MASK = limits.RETRANSMISSION_RING - 1
 _CNAME = 1
+_LEVELS = tuple(bytes((x,)) for x in range(128))
 
 
 class Report(NamedTuple):
@@ -52,7 +53,7 @@ class Output:
         self._write = write
         self._header: struct.Struct | None = None
         self._extension = b""
-        self._has_level = False
+        self._first_byte = 0x80
         self._payload_type = 0
         self._cname = b""
         self._sequence_offset = 0
@@ -72,16 +73,17 @@ class Output:
         body = b""
         if MEDIA_ID_URI in ids and 0 < len(media_id) <= 16:
             body += bytes(((ids[MEDIA_ID_URI] << 4) | (len(media_id) - 1),)) + media_id
-        self._has_level = LEVEL_URI in ids
-        if self._has_level:
+        has_level = LEVEL_URI in ids
+        if has_level:
             body += bytes((ids[LEVEL_URI] << 4,))
-        # The level is the last byte of the extension, after which it is padded to whole words.
-        size = len(body) + self._has_level
+        # The level itself is the last byte of the extension, which is padded to whole words. Where
+        # it was not negotiated, "0s" takes the value and writes nothing.
+        size = len(body) + has_level
         words = (size + 3) // 4
         self._extension = struct.pack("!HH", 0xBEDE, words) + body if words else b""
-        level = "B" if self._has_level else ""
         padding = words * 4 - size
-        self._header = struct.Struct(f"!BBHLL{len(self._extension)}s{level}{padding}x")
+        self._header = struct.Struct(f"!BBHLL{len(self._extension)}s{has_level:d}s{padding}x")
+        self._first_byte = 0x90 if words else 0x80
         self._payload_type = parameters.codecs[0].payloadType or 0
         self._cname = (parameters.rtcp.cname or "").encode()[:255]
 
@@ -99,18 +101,16 @@ class Output:
             self._begin(packet)
         sequence = (packet.sequence + self._sequence_offset) & 0xFFFF
         timestamp = (packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF
-        fields = (
-            0x90 if self._extension else 0x80,
-            self._payload_type | (0x80 if packet.marker else 0),
+        kind = self._payload_type | (0x80 if packet.marker else 0)
+        header = self._header.pack(
+            self._first_byte,
+            kind,
             sequence,
             timestamp,
             self.ssrc,
             self._extension,
+            _LEVELS[packet.level & 0x7F],
         )
-        if self._has_level:
-            header = self._header.pack(*fields, packet.level & 0x7F)
-        else:
-            header = self._header.pack(*fields)
         written = self._write(header + packet.payload)
         if written is None:
             self.dropped += 1

@@ -33,7 +33,7 @@ from tui.rtc.description import (
     read_description,
     write_description,
 )
-from tui.rtc.ice import Candidate, tune
+from tui.rtc.ice import Candidate, Consent, offer_loopback
 from tui.rtc.media import Media
 from tui.rtc.output import Output
 from tui.rtc.servers import parse_ice_server
@@ -114,7 +114,9 @@ class Peer:
         self._beat = Beat(monotonic())
         self._pinged = (0, 0.0)
         self._round_trip: float | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._consent: Consent | None = None
+        self._give_up = 0.0
+        self._ticking: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -199,12 +201,10 @@ class Peer:
 
     def _take_over(self, transceivers: list[RTCRtpTransceiver]) -> None:
         dtls = transceivers[0].receiver.transport
-        tune(
-            dtls.transport._connection,
-            loopback=self._settings.loopback,
-            lively=lambda: self._beat.lively(self._monotonic()),
-            on_lost=lambda: self._fail("the path to the other side was lost"),
-        )
+        connection = dtls.transport._connection
+        if self._settings.loopback:
+            offer_loopback(connection)
+        self._consent = Consent(connection, lambda: self._fail("the path was lost"))
         self._media = Media(
             dtls,
             on_packet=self._on_packet,
@@ -291,34 +291,40 @@ class Peer:
             self._on_state(state)
 
     def _watch(self) -> None:
-        if self._closing is None:
-            give_up = self._monotonic() + limits.CONNECT_SECONDS
-            self._watching = asyncio.create_task(self._keep_watch(give_up))
+        self._give_up = self._monotonic() + limits.CONNECT_SECONDS
+        self._tick_later()
 
-    async def _keep_watch(self, give_up: float) -> None:
+    def _tick_later(self) -> None:
+        if self._closing is None and self.state != "failed":
+            loop = asyncio.get_running_loop()
+            self._ticking = loop.call_later(BEAT_SECONDS, self._tick)
+
+    def _tick(self) -> None:
         """Twice a second: times out, reports, pings, notices silence."""
+        now = self._monotonic()
+        if self.state == "connected":
+            self._look_after(now)
+        elif now > self._give_up:
+            self._fail("no path to the other side")
+        self._tick_later()
+
+    def _look_after(self, now: float) -> None:
         assert self._media is not None
-        while self.state not in ("failed", "closed"):
-            await asyncio.sleep(BEAT_SECONDS)
-            now = self._monotonic()
-            if self.state != "connected":
-                if now > give_up:
-                    self._fail("no path to the other side")
-                continue
-            self._media.send_reports(now, say_something=self.has_channel)
-            if not self._beat.heard_lately or now - self._pinged[1] >= PING_SECONDS:
-                self._pinged = (self._pinged[0] + 1, now)
-                self.send_message({"type": "ping", "n": self._pinged[0]})
-            if not self._beat.tick(now) and self.has_channel:
-                self._fail("the other side fell silent")
+        assert self._consent is not None
+        self._consent.tick(now, lively=self._beat.lively(now))
+        self._media.send_reports(now, say_something=self.has_channel)
+        if not self._beat.heard_lately or now - self._pinged[1] >= PING_SECONDS:
+            self._pinged = (self._pinged[0] + 1, now)
+            self.send_message({"type": "ping", "n": self._pinged[0]})
+        if not self._beat.tick(now) and self.has_channel:
+            self._fail("the other side fell silent")
 
     async def _close(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
         if self._media is not None:
             self._media.stop()
         await self._trickle.close()
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
         if self._pc is not None:
             try:
                 async with asyncio.timeout(limits.CLOSE_SECONDS):
