@@ -63,7 +63,9 @@ async def _serve(
         await server.listen(controller.attach)
         tune_for_media()
         ready()
+        checking = asyncio.create_task(controller.check_media())
         await first_of(controller.ended(), stopping.wait(), _bound(log))
+        checking.cancel()
         end_by_force_later()
         server.stop_listening()
 

@@ -35,6 +35,7 @@ from tui.nostr.relay import RelayStatus
 from tui.nostr.text import clean_text
 from tui.nostr.url import InvalidRelayUrl, is_loopback
 from tui.rtc.peer import PeerSettings
+from tui.rtc.selftest import hooks_work
 from tui.spaces import codec
 from tui.spaces.events import Metrics, SpaceRef
 from tui.spaces.lobby import Lobby
@@ -132,6 +133,13 @@ class Controller:
     async def ended(self) -> None:
         """Return once `Stop` was asked for."""
         await self._stopped.wait()
+
+    async def check_media(self) -> None:
+        """Say so if the WebRTC library does not do what we need of it."""
+        if not await hooks_work():
+            reason = "there is no sound: the WebRTC library is not one that we know how to use"
+            self._board.log("error", reason)
+            self._board.occurred(Failed(reason, "media"))
 
     # -- intents
 
