@@ -1,6 +1,7 @@
 """Every bound of the program, with its unit and its reason."""
 
 LOG_LINES = 500  # lines kept for the log screen
+WAITING_CHANGES = 20_000  # people and spaces changed that a client may leave unread; then anew
 WAITING_OCCURRENCES = 1_000  # messages that a client may leave unread before the oldest go
 LINK_FRAME_BYTES = 16 * 1024 * 1024  # one snapshot of 10,000 participants is about 2 MB
 INTENT_BYTES = 16 * 1024  # one intent on the controller's socket
@@ -140,12 +141,12 @@ RELAY_READ_BYTES = 256 * 1024  # stored events in memory at once for one connect
 RELAY_WRITE_BATCH = 256  # events committed together; more would delay the queries behind them
 RELAY_QUERY_SECONDS = 0.5  # processor time of one query; an indexed one takes a hundredth
 RELAY_STORE_BYTES = 1024**3  # the database; a million events of a space
-RELAY_OPEN_SECONDS = 5.0  # for the opening handshake
-RELAY_PING_SECONDS = 30.0  # between pings, and for their answer
-RELAY_CLOSE_SECONDS = 1.0  # for the closing handshake
+RELAY_SERVER_OPEN_SECONDS = 5.0  # for the opening handshake
+RELAY_SERVER_PING_SECONDS = 30.0  # between pings, and for their answer
+RELAY_SERVER_CLOSE_SECONDS = 1.0  # for the closing handshake
 RELAY_SWEEP_SECONDS = 1.0  # between looks for readers that lag without being written to
 RELAY_PURGE_SECONDS = 60.0  # between removals of expired events; they are never served meanwhile
 LOG_TEXT = 500  # characters of one line of the log screen
-WAITING_INTENTS = 256  # intents that wait to be carried out
+MAILBOX_INTENTS = 256  # intents that wait to be carried out
 LIST_SECONDS = 5.0  # until `spaces list` shows what has come
 DOCTOR_SECONDS = 5.0  # for a relay to answer the doctor

@@ -142,6 +142,8 @@ class Board:
         self.view.apply(change)
         for outbox in self._outboxes:
             outbox.put(change)
+            if outbox.waiting > limits.WAITING_CHANGES:  # most of them about who came and went
+                outbox.put(self.view.snapshot())
 
     def _set(self, field: str, value: object, shown: object) -> None:
         if self._changes.get(field, shown) != value:

@@ -78,7 +78,7 @@ class Controller:
         self._session: SpaceSession | None = None
         self._room: Room | None = None
         self._staying: asyncio.Task[None] | None = None
-        self._mailbox: asyncio.Queue[AnyIntent] = asyncio.Queue(limits.WAITING_INTENTS)
+        self._mailbox: asyncio.Queue[AnyIntent] = asyncio.Queue(limits.MAILBOX_INTENTS)
         self._stopped = asyncio.Event()
         self._exits = AsyncExitStack()
         self._tasks = asyncio.TaskGroup()
@@ -106,11 +106,11 @@ class Controller:
         traceback: TracebackType | None,
     ) -> None:
         """Leave the space, then end everything."""
+        for task in self._running:  # first, so that nobody enters a space while we leave
+            task.cancel()
         try:
             await self._leave_for_good()
         finally:
-            for task in self._running:
-                task.cancel()
             await self._tasks.__aexit__(None, None, None)
             self._lobby.close()
             self._board.close()
@@ -165,9 +165,10 @@ class Controller:
     async def _carry_out(self, intent: AnyIntent) -> None:
         match intent:
             case intents.HostSpace() | intents.JoinSpace():
-                self._enter(intent)
+                await self._enter(intent)
             case intents.LeaveSpace() if self._session is None and self._staying is not None:
                 self._staying.cancel()  # still on the way in
+                await asyncio.wait([self._staying])
                 self._board.occurred(SpaceClosed("left"))
             case intents.LeaveSpace():
                 self._present().leave()
@@ -279,12 +280,13 @@ class Controller:
 
     # -- the space
 
-    def _enter(self, intent: intents.HostSpace | intents.JoinSpace) -> None:
+    async def _enter(self, intent: intents.HostSpace | intents.JoinSpace) -> None:
         if self._staying is not None:
             raise Refusal("leave the space that you are in first")
         if self._signer is None:
             raise Refusal("choose a key first")
         self._staying = self._tasks.create_task(self._stay(intent, self._signer))
+        await asyncio.sleep(0)  # let it begin: cancelled before that, it would never be over
 
     async def _stay(
         self, intent: intents.HostSpace | intents.JoinSpace, signer: LocalSigner

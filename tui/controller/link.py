@@ -71,6 +71,12 @@ class Outbox:
         self._filled = asyncio.Event()
         self.closed = False
 
+    @property
+    def waiting(self) -> int:
+        """Changes of people and spaces; a whole view, which grows no further, counts as none."""
+        view = self._view
+        return 0 if view is None or view.reset else len(view.participants) + len(view.spaces)
+
     def put(self, message: AnyMessage) -> None:
         """Add a message without ever waiting."""
         if isinstance(message, ViewChanged):

@@ -134,14 +134,13 @@ class Room:
         self._board.log(level, text)
 
     def _participant(self, session: SpaceSession, pubkey: str) -> Participant:
-        queue = [waiting for _, waiting in session.state.queue(self._now())]
         return Participant(
             pubkey=pubkey,
             name=session.name_of(pubkey),
             role=_ROLES[session.state.role_of(pubkey)],
             speaking=session.is_talking(pubkey),
             hand_since=self._hand(session, pubkey),
-            queue=queue.index(pubkey) + 1 if pubkey in queue else 0,
+            queue=session.queue.get(pubkey, 0),
             link=session.link_state(pubkey),
             me=pubkey == session.me,
         )

@@ -69,6 +69,7 @@ class SpaceSession:
         self.stage: Stage = "joining"
         self.muted = settings.muted
         self.hand_up = False
+        self.queue: dict[str, int] = {}  # who asks to speak, first come first, and their place
         self._settings = settings
         self._observer = observer
         self._now = now
@@ -120,7 +121,6 @@ class SpaceSession:
         self._hand_raised = 0
         self._knows_past = False
         self._speaking: frozenset[str] = frozenset()
-        self._queue: list[str] = []
         self._refusals: set[str] = set()
         self._moderated = False
         self._touched: set[str] = set()
@@ -215,7 +215,8 @@ class SpaceSession:
     def mute(self, on: bool) -> None:
         """Shut or open the microphone."""
         self.muted = on
-        self._sound.set_microphone(may_speak=self.role.speaks, muted=on)
+        # On the way out nothing is opened any more: nobody would close it.
+        self._sound.set_microphone(may_speak=self.role.speaks and self.stage != "left", muted=on)
         self._observer.session_changed()
 
     def leave(self) -> None:
@@ -361,14 +362,15 @@ class SpaceSession:
             self._observer.session_changed()
 
     def _notice_hands(self) -> None:
-        queue = [pubkey for _, pubkey in self.state.queue(self._now())]
-        if queue == self._queue:
+        hands = self.state.queue(self._now())
+        queue = {pubkey: place for place, (_, pubkey) in enumerate(hands, 1)}
+        if queue == self.queue:
             return
-        self._touched.update(queue, self._queue)
+        self._touched.update(queue, self.queue)
         for pubkey in queue:
-            if pubkey not in self._queue and pubkey != self.me:
+            if pubkey not in self.queue and pubkey != self.me:
                 self._observer.speech_requested(pubkey)
-        self._queue = queue
+        self.queue = queue
 
     def _notice_refusals(self) -> None:
         self._moderated = False
