@@ -23,6 +23,9 @@ class UseKey(Intent, frozen=True, tag="use_key"):
     def __repr__(self) -> str:
         return "UseKey(...)"
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
+        return [("secret", "...")]
+
 
 class UseKeyFile(Intent, frozen=True, tag="use_key_file"):
     """Sign with the secret in this file (mode 0600, nsec or hex)."""

@@ -2,6 +2,8 @@
 
 import msgspec
 
+_SECRETS = ("secret", "ice_servers")  # the servers may carry a password
+
 
 class InvalidOptions(ValueError):
     """Options that are no JSON object of ours."""
@@ -28,7 +30,7 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         named = [(name, getattr(self, name)) for name in self.__struct_fields__]
-        return [(name, "..." if name == "secret" and value else value) for name, value in named]
+        return [(name, "..." if name in _SECRETS and value else value) for name, value in named]
 
     def __repr__(self) -> str:
         return f"ControllerOptions({dict(self.__rich_repr__())})"
