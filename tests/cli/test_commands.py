@@ -168,3 +168,11 @@ def test_closed_standard_streams_are_no_fault() -> None:
     command = f'"{sys.executable}" -m tui status <&- >&- 2>&-'
     ended = subprocess.run(["sh", "-c", command], check=False, timeout=30)
     assert ended.returncode == ExitStatus.NO_CONTROLLER
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "0<&- 1>&- 2>&-"])
+def test_the_screens_say_that_they_need_a_terminal_also_without_any_stream(closed: str) -> None:
+    command = f"exec {sys.executable} -m tui {closed}"
+    environ = {**os.environ, "TERM": "xterm"}
+    ended = subprocess.run(["sh", "-c", command], env=environ, check=False, timeout=30)
+    assert ended.returncode == ExitStatus.TERMINAL

@@ -57,3 +57,7 @@ def _fill_standard_descriptors() -> None:
             os.fstat(descriptor)
             continue
         os.open(os.devnull, os.O_RDWR)  # takes the lowest free one
+    # Python has none where the descriptor was closed.
+    sys.stdin = sys.stdin or os.fdopen(0)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
