@@ -28,6 +28,7 @@ from tui.controller.views import (
     Levels,
     Role,
     SpaceClosed,
+    SpaceView,
     SpeechRequested,
     ViewChanged,
 )
@@ -89,6 +90,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         self._fall_timer: Timer | None = None
         self._in_space = False
         self._role: Role = "listener"
+        self._hand_up = False
         self._why_out = ""
         self._shown_title = ""
         self.animation_level = "none"
@@ -198,7 +200,10 @@ class SpacesApp(App[None], inherit_bindings=False):
         """Show the space when we get into one, the lobby when we are out of it."""
         space = present_space(self.desk.view)
         if space is not None and self._in_space and space.role != self._role:
-            self._tell_of_role(space.role)
+            self._tell_of_role(space)
+        elif self._hand_up and space is not None and not space.hand_since:
+            self._say("your hand is down", "muted")
+        self._hand_up = space is not None and bool(space.hand_since)
         self._role = space.role if space is not None else "listener"
         if (space is not None) is self._in_space:
             return
@@ -214,12 +219,15 @@ class SpacesApp(App[None], inherit_bindings=False):
         else:
             last = self.desk.view.space
             why = self._why_out or (last.reason if last is not None else "")
-            self._say(f"you are out of the space{': ' if why else ''}{why}", "muted")
+            out = f"you are out of the space{': ' if why else ''}{why}"
+            self._say("you have left the space" if why == "left" else out, "muted")
         self._why_out = ""
 
-    def _tell_of_role(self, role: Role) -> None:
-        if role == "listener":
+    def _tell_of_role(self, space: SpaceView) -> None:
+        if space.role == "listener":
             self._say("you are in the audience again; nobody hears you", "muted")
+        elif self._role == "listener" and space.microphone == "open":
+            self._say("you are on stage, and your microphone is open; m closes it")
         elif self._role == "listener":
             self._say(
                 "you are on stage; nobody hears you until you open the microphone (m)", "good"
@@ -236,6 +244,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         if trouble:
             self._received(Levels({}))
         self._tell(EVERYTHING)
+        self._set_title()
 
     def _time_passed(self) -> None:
         self._tell(EVERYTHING)
@@ -255,7 +264,7 @@ class SpacesApp(App[None], inherit_bindings=False):
 
     def _set_title(self) -> None:
         """Tell the terminal's title bar, where the microphone shows even behind other windows."""
-        title = window_title(self.desk.view)
+        title = window_title(self.desk.view, in_touch=not self.desk.trouble)
         title = to_ascii(title) if self.has_class("-ascii") else title
         if title != self._shown_title and self._driver is not None:
             # 22 and 23 keep the title that was there before, where the terminal can.

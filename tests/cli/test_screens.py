@@ -275,7 +275,7 @@ async def test_links_lead_to_the_controller_but_never_start_a_second_one() -> No
     await second.send(Stop())
     await second.close()
     await wait_until_gone(Paths())
-    with pytest.raises(ControllerFailed, match="start `spaces` again"):
+    with pytest.raises(ControllerFailed, match="run `spaces` again"):
         await connect()
 
 

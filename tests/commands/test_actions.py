@@ -68,8 +68,8 @@ def test_the_microphone_is_toggled(action: str) -> None:
     assert make is not None and label is not None
     assert make(view_of(microphone="muted"), "") == Mute(on=False)
     assert make(view_of(microphone="open"), "") == Mute(on=True)
-    assert label(view_of(microphone="open")) == "Mute"
-    assert label(view_of(microphone="muted")) == "Unmute"
+    assert label(view_of(microphone="open"), "") == "Mute"
+    assert label(view_of(microphone="muted"), "") == "Unmute"
 
 
 def test_the_hand_is_toggled() -> None:

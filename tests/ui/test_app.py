@@ -161,3 +161,25 @@ async def test_nothing_is_left_behind(start, controller, place_keys) -> None:
         await ui.pilot.pause()
     assert controller.attached == controller.detached == 1
     assert asyncio.all_tasks() == before
+
+
+async def test_without_a_controller_no_open_microphone_is_claimed(start, controller) -> None:
+    async with start(samples.space("speaker")) as ui:
+        space = msgspec.structs.replace(ui.app.desk.view.space, microphone="open")
+        ui.put(ViewChanged(version=9, space=space))
+        await ui.see("MIC OPEN")
+        controller.refuse = OSError("gone")
+        controller.end()
+        await ui.see("NO CONTROLLER")
+        await ui.until(lambda: "MIC OPEN" not in ui.text() + ui.app._shown_title)
+        await ui.press("escape")
+        await ui.until(lambda: ui.place == "lobby")
+        assert "NO CONTROLLER" in ui.text() and "MIC OPEN" not in ui.text()
+
+
+async def test_the_key_says_what_it_does_to_the_person(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("down")
+        await ui.see("d Demote")
+        await ui.press("q")
+        await ui.see("d Deny")

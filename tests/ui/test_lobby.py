@@ -53,9 +53,15 @@ async def test_the_empty_lobby_says_what_each_relay_does(start) -> None:
 
 
 async def test_no_relay_at_all(start) -> None:
-    async with start(ViewChanged(version=1, reset=True)) as ui:
+    async with start(ViewChanged(version=1, reset=True, me=Me("ab" * 32, key="file"))) as ui:
         assert "no relay is set" in ui.text()
+
+
+async def test_without_a_key_no_relay_is_missed(start) -> None:
+    async with start(ViewChanged(version=1, reset=True)) as ui:
         assert "no key yet" in ui.line("bar")
+        assert "K lets you choose one" in ui.text()
+        assert "no relay is set" not in ui.text()
 
 
 async def test_without_a_key_nothing_is_joined(start) -> None:

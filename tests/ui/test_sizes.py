@@ -1,5 +1,6 @@
 import pytest
 
+from tui.controller.views import AudioView, ViewChanged
 from tui.devtools import samples
 
 SIZES = [
@@ -50,3 +51,13 @@ async def test_beginning_small(start, size) -> None:
 async def test_the_smallest_size_shows_what_matters(start) -> None:
     async with start(samples.space("speaker"), size=(40, 12)) as ui:
         await ui.see("Sunday radio", "◆ H Amina", "MUTED", "? Keys", "Q Quit")
+
+
+async def test_too_small_shows_nothing_else(start) -> None:
+    async with start(samples.space("speaker"), size=(39, 12)) as ui:
+        ui.put(ViewChanged(version=5, audio=AudioView(speaker_problem="no speaker")))
+        await ui.resize(50, 14)
+        await ui.see("no speaker")
+        await ui.resize(39, 14)
+        await ui.see("make the terminal larger")
+        assert "no speaker" not in ui.text()

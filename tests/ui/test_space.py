@@ -126,6 +126,20 @@ async def test_what_has_become_impossible_is_not_done(start) -> None:
         assert ui.intents == []
 
 
+async def test_a_hand_that_was_turned_down_is_told(start) -> None:
+    async with start(samples.space()) as ui:
+        ui.put(changed(ui, hand_since=0.0))
+        await ui.see("your hand is down")
+
+
+async def test_a_notice_goes_with_the_next_key(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await ui.press("a")
+        await ui.see("is on stage already")
+        await ui.press("tab")
+        await ui.see_not("is on stage already")
+
+
 async def test_the_hand(start) -> None:
     async with start(samples.space()) as ui:
         assert "hand up, place 3 in the queue, just now" in ui.line("own")

@@ -129,3 +129,26 @@ async def test_an_empty_key_is_not_sent(start) -> None:
         assert ui.intents == []
         await ui.press("escape")
         await ui.until(lambda: ui.place == "start")
+
+
+async def test_a_secret_in_the_wrong_field_is_hidden_and_not_sent(start) -> None:
+    async with start(nobody(), first_run=True) as ui:
+        await ui.press("k")
+        await ui.until(lambda: ui.place == "key")
+        await ui.write("/keys/me")
+        await ui.press("enter")
+        await ui.paste(NSEC)
+        assert "nsec1" not in ui.text()
+        await ui.press("enter")
+        await ui.see("that was a secret key")
+        assert ui.intents == [] and "•" not in ui.text()
+        await ui.press("enter", "enter")  # the field above has the focus again
+        await ui.until(lambda: ui.intents == [UseKeyFile("/keys/me")])
+
+
+async def test_a_refusal_is_shown_to_its_end(start) -> None:
+    async with start(nobody(), first_run=True) as ui:
+        path = "/home/ann/keys/" + "long/" * 8 + "key"
+        ui.put(IntentRefused(f"others can read the key file {path}; run: chmod 600 {path}", "x"))
+        await ui.see("others can read the key file", "chmod 600")
+        assert ui.line("notice").replace(chr(10), "").count("/key") == 4

@@ -93,7 +93,7 @@ class Connector:
         if self._started:  # one that was stopped is not started behind the user's back
             link = await attach(self._paths)
             if link is None:
-                raise ControllerFailed("the controller has ended; start `spaces` again")
+                raise ControllerFailed("it has ended; quit (Q) and run `spaces` again")
             return link
         link = await ensure_controller(self._paths, self._options)
         if self._entering is not None:

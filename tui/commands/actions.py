@@ -43,7 +43,7 @@ class Action(NamedTuple):
     intent: Callable[[View, str], AnyIntent | None] | None = None
     unavailable: Of = may.always
     question: Of = may.always
-    label_now: Callable[[View], str] | None = None
+    label_now: Of | None = None
     in_footer: bool = True
 
 
@@ -59,7 +59,7 @@ def _mute(view: View, _target: str) -> AnyIntent:
     return Mute(on=view.space is not None and view.space.microphone == "open")
 
 
-def _mute_label(view: View) -> str:
+def _mute_label(view: View, _target: str) -> str:
     return "Mute" if view.space is not None and view.space.microphone == "open" else "Unmute"
 
 
@@ -68,13 +68,21 @@ def _hand(view: View, _target: str) -> AnyIntent:
     return WithdrawSpeech() if is_up else RequestSpeech()
 
 
-def _hand_label(view: View) -> str:
+def _hand_label(view: View, _target: str) -> str:
     return "Hand down" if view.space is not None and view.space.hand_since else "Hand up"
 
 
 def _demote(view: View, pubkey: str) -> AnyIntent:
     person = view.participants.get(pubkey)
     return Demote("" if person is not None and person.me else pubkey)
+
+
+def _demote_label(view: View, pubkey: str) -> str:
+    person = view.participants.get(pubkey)
+    if person is not None and person.me and person.role in SPEAKING_ROLES:
+        return "Step down"
+    asks = person is not None and person.hand_since and person.role not in SPEAKING_ROLES
+    return "Deny" if asks else "Demote"
 
 
 def _ask_leave(view: View, _target: str) -> str:
@@ -121,7 +129,7 @@ ACTIONS: tuple[Action, ...] = (
            ("space",), lambda _view, pubkey: PromoteSpeaker(pubkey), may.can_approve),
     Action("stage.demote", ("d",), "Demote", "Take the person under the cursor off the stage, "
            "or turn the hand down; on yourself, leave the stage.", ("space",), _demote,
-           may.can_demote, _ask_demote),
+           may.can_demote, _ask_demote, _demote_label),
     Action("pane.next", ("tab",), "Pane", "Go to the next pane.", ("space",), in_footer=False),
     Action("pane.previous", ("shift+tab",), "Pane", "Go to the pane before.", ("space",),
            in_footer=False),

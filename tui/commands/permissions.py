@@ -94,7 +94,7 @@ def can_demote(view: View, pubkey: str) -> str:
     if person is None:
         return "nobody is selected"
     if person.role == "host":
-        return "the host stays on stage; E ends the space"
+        return f"the host stays on stage{'; E ends the space' if person.me else ''}"
     if person.me and person.role not in SPEAKING_ROLES:
         return "you are not on stage; h takes your own hand down"
     if person.role not in SPEAKING_ROLES and not person.hand_since:

@@ -19,7 +19,9 @@ from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.painted import Lines
 from tui.widgets.row_list import RowList
-from tui.widgets.text import clean, clip
+from tui.widgets.text import clean, clip, wrap
+
+_NOTICE_ROWS = 3  # what to do stands at the end of a notice and must not be cut off
 
 
 def bindings_of(place: Place) -> list[BindingType]:
@@ -117,7 +119,8 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         if self._asked is not None:
             line.show_line([(self._asked[2], "warn")], [("y yes · n no", "muted")])
         elif text:
-            line.show_line([(text, ink)])
+            rows = wrap(text, self.size.width - 2, _NOTICE_ROWS)
+            line.show(lambda _width: [[(row, ink)] for row in rows])
         elif self.desk.trouble == "starting":
             line.show_line([("starting the background process…", "muted")])
         elif self.desk.trouble:
@@ -126,10 +129,12 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
             )
         else:
             line.show_line([])
+        line.styles.height = max(1, line.text.count("\n") + 1)
 
     def action_run(self, action_id: str) -> None:
         """Do what a key stands for, or say why not."""
         action, target = BY_ID[action_id], self.target
+        self._forget_notice()  # what it told of may not be so any more
         if self._asked is not None:
             asked, target, _ = self._asked
             self._asked = None
@@ -152,6 +157,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         intent = action.intent(view, target) if action.intent is not None else None
         if intent is not None and not self.desk.ask(intent):
             self.say("the controller cannot be reached right now", "bad")
+            return
         method = getattr(self, "do_" + action.id.replace(".", "_"), None)
         if method is not None:
             method()
@@ -168,6 +174,14 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         from tui.screens.lobby import LobbyScreen
 
         self.app.switch_screen(LobbyScreen(self.desk))
+
+    def do_space_leave(self) -> None:
+        """Say that it is being done: relays that do not answer take a while."""
+        self.say("leaving…", "muted")
+
+    def do_space_close(self) -> None:
+        """Say that it is being done."""
+        self.say("ending the space…", "muted")
 
     def do_help_open(self) -> None:
         """Show the keys, this screen's first."""
@@ -192,7 +206,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         if space is None or self.desk.trouble or not self.desk.controller_stays:
             self.app.exit()
             return
-        name = clip([(clean(space.name), "")], 30)[0][0]
+        name = clip([(clean(space.name), "")], 30)[0][0].rstrip()
         self.app.exit(message=Text(f"still in {name}; `spaces` returns, `spaces stop` ends it"))
 
     def do_list_filter(self) -> None:

@@ -63,10 +63,12 @@ class FormScreen(SpacesScreen):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: to the next field, or done."""
-        if event.input is self.query(Field).last():
+        # A second enter may come before the first has moved on, and still name the field before.
+        fields = list(self.query(Field))
+        if self.focused is fields[-1]:
             self.finish()
-        else:
-            self.do_form_next()
+        elif self.focused in fields:
+            self.set_focus(fields[fields.index(self.focused) + 1])
 
     def do_form_next(self) -> None:
         """Go to the next field."""

@@ -37,14 +37,20 @@ class KeyScreen(FormScreen, inherit_bindings=False):
         """A path is no secret and may be seen; a secret never begins like one."""
         if event.input.id == "secret":
             event.input.password = not event.value.lstrip().startswith(("/", "~", "."))
+        else:
+            event.input.password = _is_secret(event.value)
 
     def finish(self) -> None:
         """Hand the key over and forget it."""
         # No variable here ever holds the secret: a traceback would show its value.
         field, name = self.query_one("#secret", Field), self.value("name")
+        field.focus()  # where to try again, should the key be refused
+        if _is_secret(name):
+            self.query_one("#name", Field).value = ""
+            self.say("that was a secret key, no name; it belongs into the field above", "bad")
+            return
         if not self.value("secret"):
             self.say("paste an nsec or give the path of a key file")
-            field.focus()
             return
         if field.password:
             asked = self.desk.ask(UseKey(self.value("secret")))
@@ -64,6 +70,11 @@ class KeyScreen(FormScreen, inherit_bindings=False):
         if self._asked_for_key and changed.touches("me") and self.desk.view.me.key != "none":
             self._asked_for_key = False
             self.leave()
+
+
+def _is_secret(text: str) -> bool:
+    """Whether a secret key was put where everybody would read it."""
+    return text.strip().casefold().startswith("nsec1")
 
 
 def _expanded(path: str) -> str:

@@ -11,7 +11,13 @@ from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.glyphs import HERE, LIVE, STALE
-from tui.widgets.own_state import own_line, relay_rows, relay_summary, who_am_i
+from tui.widgets.own_state import (
+    OUT_OF_TOUCH,
+    own_line,
+    relay_rows,
+    relay_summary,
+    who_am_i,
+)
 from tui.widgets.painted import Lines
 from tui.widgets.row_list import RowList
 from tui.widgets.text import Part, Parts, ago, clean, compose, fit, short_npub, wrap
@@ -130,6 +136,8 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
             return [(), [indent, ("The background process is not there yet.", "muted")]]
         if self.query_one(FilterBar).needle:
             return [(), [indent, ("No space matches the filter; esc shows all.", "muted")]]
+        if view.me.key == "none":
+            return [(), [indent, ("You have no key yet. K lets you choose one.", "strong")]]
         rows: list[Parts] = [
             (),
             [indent, ("No live spaces right now.", "strong")],
@@ -186,15 +194,16 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
         view = self.desk.view
         own = self.query_one("#own", Lines)
         if space := present_space(view):
+            lost = bool(self.desk.trouble)
             left = [
-                *own_line(view, space, self.desk.now())[:1],
+                *(OUT_OF_TOUCH if lost else own_line(view, space, self.desk.now()))[:1],
                 ("  in ", "muted"),
                 (clean(space.name), ""),
             ]
             left.append(("  esc shows it", "muted"))
         else:
             left = [*_first_trouble(relay_rows(view))]
-        own.show_line(left, relay_summary(view))
+        own.show_line(left, () if self.desk.trouble else relay_summary(view))
 
 
 def _host(summary: SpaceSummary) -> str:

@@ -12,7 +12,14 @@ from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed, Desk
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.glyphs import LIVE, ROLE
-from tui.widgets.own_state import audio_problem, name_of, own_line, relay_summary, sound_line
+from tui.widgets.own_state import (
+    OUT_OF_TOUCH,
+    audio_problem,
+    name_of,
+    own_line,
+    relay_summary,
+    sound_line,
+)
 from tui.widgets.painted import Lines
 from tui.widgets.people import person_row, voice_cells
 from tui.widgets.roster import PANES, Pane
@@ -56,7 +63,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         yield FilterBar()
         yield Lines(id="own")
         yield Lines(id="sound")
-        yield Lines(id="problem")
+        yield Lines(id="problem", classes="-none")
 
     @property
     def target(self) -> str:
@@ -79,8 +86,11 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             return
         age = ago(self.desk.now() - space.started_at) if space.started_at else ""
         host = name_of(view.participants.get(space.host), space.host)
+        title = space.name
+        if space.stage == "joining" and (seen := view.spaces.get(space.ref)) is not None:
+            title, host = seen.name or title, clean(seen.host_name).strip() or host
         self.query_one("#bar", Lines).show_line(
-            [(clean(space.name), "strong")], [(f"{LIVE} ", "good"), (f"live {age}", "muted")]
+            [(clean(title), "strong")], [(f"{LIVE} ", "good"), (f"live {age}", "muted")]
         )
         about = f" · {clean(space.summary)}" if space.summary else ""
         self.query_one("#about", Lines).show_line(
@@ -197,12 +207,17 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         if (space := present_space(view)) is None:
             return
         now = self.desk.now()
-        self.query_one("#own", Lines).show_line(own_line(view, space, now))
-        self.query_one("#sound", Lines).show_line(sound_line(view, space), relay_summary(view))
+        own, sound = self.query_one("#own", Lines), self.query_one("#sound", Lines)
+        if self.desk.trouble:
+            own.show_line(OUT_OF_TOUCH)
+            sound.show_line(())
+        else:
+            own.show_line(own_line(view, space, now))
+            sound.show_line(sound_line(view, space), relay_summary(view))
         problem = audio_problem(view)
         lines = self.query_one("#problem", Lines)
         rows = wrap(problem, self.size.width - 2, 2)
-        lines.display = bool(problem)
+        lines.set_class(not problem, "-none")
         lines.styles.height = max(1, len(rows))
         lines.show(lambda _width: [[(row, "warn")] for row in rows])
 

@@ -19,7 +19,7 @@ class KeyBar(Lines):
             if not action.in_footer:
                 continue
             why_not = action.unavailable(view, target)
-            label = action.label_now(view) if action.label_now else action.label
+            label = action.label_now(view, target) if action.label_now else action.label
             rank = 0 if action.id in _ALWAYS else 2 if why_not else 1
             key = (key_word(action.keys[0]), "faint" if why_not else "accent")
             items.append((rank, [key, (f" {label}", "faint" if why_not else "")]))

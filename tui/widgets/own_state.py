@@ -13,6 +13,13 @@ _MICROPHONE = {
 }
 
 
+OUT_OF_TOUCH: Parts = (
+    (f" {WARNING} NO CONTROLLER ", "warn"),
+    ("  shown is how it was before", "muted"),
+)
+"""In place of our own state while nobody can tell it: it must not claim an open microphone."""
+
+
 def name_of(person: Participant | None, pubkey: str = "") -> str:
     """What to call somebody: name, else short key."""
     if person is None:
@@ -81,7 +88,7 @@ def relay_summary(view: View) -> Parts:
     relays = view.relays.values()
     up = sum(relay.state == "connected" for relay in relays)
     if not relays:
-        return [("no relays", "warn")]
+        return [("no relays", "muted" if view.me.key == "none" else "warn")]
     glyph, ink, _ = RELAY["connected" if up else "waiting"]
     return [
         (f"{glyph} ", ink if up == len(relays) else "warn"),
@@ -97,6 +104,8 @@ def relay_rows(view: View) -> list[Parts]:
         glyph, ink, word = RELAY[relay.state]
         reason = f" — {clean(relay.reason)}" if relay.reason else ""
         rows.append([(f"{glyph} ", ink), (clean(relay.url), ""), (f"  {word}{reason}", "muted")])
+    if not rows and view.me.key == "none":
+        return [[("relays are asked once there is a key", "muted")]]
     return rows or [[("no relay is set", "warn")]]
 
 
@@ -120,9 +129,11 @@ def who_am_i(view: View) -> Parts:
     ]
 
 
-def window_title(view: View) -> str:
+def window_title(view: View, *, in_touch: bool = True) -> str:
     """The terminal's title: the microphone first, for it is what one looks for."""
     if not (space := present_space(view)):
         return "spaces"
+    if not in_touch:
+        return f"no controller · {clean(space.name)[:60]} · spaces"
     state = {"open": "● MIC OPEN", "muted": "muted", "closed": "listening"}
     return f"{state.get(space.microphone, 'no microphone')} · {clean(space.name)[:60]} · spaces"
