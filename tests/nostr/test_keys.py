@@ -134,3 +134,11 @@ def test_a_huge_file_is_refused(tmp_path: Path) -> None:
     path = key_file(tmp_path, b" " * (limits.KEY_FILE_BYTES + 1))
     with pytest.raises(KeyFileError, match="too large"):
         read_key_file(path)
+
+
+def test_a_secret_key_in_place_of_a_path_is_not_shown(tmp_path: Path) -> None:
+    nsec = SecretKey.generate().to_nsec()
+    for text in (nsec, nsec.upper()):
+        with pytest.raises(KeyFileError) as caught:
+            read_key_file(tmp_path / text)
+        assert text not in "".join(traceback.format_exception(caught.value))

@@ -1,6 +1,7 @@
 """Secret keys and what signs with them. Secrets appear in no repr, error or log."""
 
 import os
+import re
 import secrets
 import stat
 from collections import OrderedDict
@@ -13,6 +14,8 @@ from coincurve import PrivateKey
 from tui.config import limits
 from tui.nostr import nip19, nip44
 from tui.nostr.event import Draft, Event, check_event, event_id
+
+_NSEC = re.compile("nsec1[02-9ac-hj-np-z]{58}", re.IGNORECASE)
 
 
 class InvalidKey(ValueError):
@@ -84,6 +87,8 @@ class SecretKey:
 
 def read_key_file(path: Path) -> SecretKey:
     """The key in a file that only its owner can read (mode 0600); raises KeyFileError."""
+    if _NSEC.search(str(path)):  # which the errors below would show
+        raise KeyFileError("this is a secret key, not the path of a file with one")
     try:
         # Not blocking: opening a pipe that nobody writes to would never return.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
