@@ -92,6 +92,13 @@ async def test_from_the_first_screen_to_speaking(stage: Any) -> None:
         await stage.wait_until(lambda: stage.sound("host").seconds > muted + 1.5, "time goes on")
         assert stage.sound("host").seconds_of(1000, since=muted + 0.5) == 0, "muted means silent"
 
+        await ada.pilot.press("m")
+        await ada.sees("MIC OPEN")
+        await host.do("demote", pubkey=joined["pubkey"])
+        await ada.sees("LISTENING")
+        await host.do("promote_speaker", pubkey=joined["pubkey"])
+        await ada.sees("MUTED", "speaker")
+
         await ada.pilot.press("l")
         await ada.sees("lobby")
         await host.until("participant", pubkey=joined["pubkey"], present=False)

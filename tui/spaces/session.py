@@ -343,6 +343,8 @@ class SpaceSession:
         self._forwarder.set_speakers(self.state.speaking)
         for pubkey in self._speaking - self.state.speaking:
             self._sound.silence(pubkey)
+            if pubkey == self.me and self._settings.muted:
+                self.muted = True  # whoever is let on stage again opens the microphone again
         self._speaking = self.state.speaking
         self._sound.set_microphone(may_speak=self.role.speaks, muted=self.muted)
         if self._knows_past:
@@ -353,7 +355,7 @@ class SpaceSession:
         if self.role.speaks or self.state.lowered_at(self.me) >= self._hand_raised:
             self.hand_up = False
         self._notice_hands()
-        if self._moderated:
+        if self._moderated and self._knows_past:
             self._notice_refusals()
         touched, self._touched = self._touched, set()
         for pubkey in touched:
