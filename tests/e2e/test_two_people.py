@@ -144,3 +144,11 @@ async def test_the_space_outlives_one_of_three_relays(stage: Any) -> None:
     await stage.wait_until(
         lambda: stage.sound("host").seconds_of(1000) >= 2, "the promotion took effect"
     )
+
+
+async def test_turning_back_on_the_way_in_is_said(stage: Any) -> None:
+    """No relay answers there, so the space is still being looked for when SIGTERM comes."""
+    guest = await stage.node("guest", "join", "nowhere", relays=("ws://127.0.0.1:1",))
+    await guest.until("ready")
+    assert await guest.stop() == 0
+    assert guest.events[-1]["event"] == "closed"

@@ -167,9 +167,7 @@ class Controller:
             case intents.HostSpace() | intents.JoinSpace():
                 await self._enter(intent)
             case intents.LeaveSpace() if self._session is None and self._staying is not None:
-                self._staying.cancel()  # still on the way in
-                await asyncio.wait([self._staying])
-                self._board.occurred(SpaceClosed("left"))
+                await self._turn_back(self._staying)
             case intents.LeaveSpace():
                 self._present().leave()
             case intents.Stop():
@@ -247,7 +245,7 @@ class Controller:
                 case intents.UseKey():
                     self._set_key(SecretKey.parse(intent.secret), "memory")
                 case intents.UseKeyFile():
-                    self._set_key(await asyncio.to_thread(_read_key, intent.path), "file")
+                    self._set_key(await asyncio.to_thread(read_key_file, Path(intent.path)), "file")
         except (InvalidKey, KeyFileError) as error:
             raise Refusal(str(error)) from None
         self._show_me()
@@ -360,12 +358,19 @@ class Controller:
         if staying is None:
             return
         if session is None:
-            staying.cancel()
-        elif session.me == session.space.host and self._key_source == "throwaway":
+            await self._turn_back(staying)
+            return
+        if session.me == session.space.host and self._key_source == "throwaway":
             session.close()
         else:
             session.leave()
         await asyncio.wait([staying])
+
+    async def _turn_back(self, staying: asyncio.Task[None]) -> None:
+        """Give up on the way in."""
+        staying.cancel()
+        await asyncio.wait([staying])
+        self._board.occurred(SpaceClosed("left"))
 
     # -- what goes on by itself
 
@@ -390,10 +395,3 @@ class Controller:
             if self._session is not None:
                 dropped |= self._session.dropped
             self._board.set_dropped(dropped)
-
-
-def _read_key(path: str) -> SecretKey:
-    try:
-        return read_key_file(Path(path).expanduser())
-    except RuntimeError:  # `~somebody` who does not exist
-        raise KeyFileError(f"cannot read the key file {path}: no such home") from None

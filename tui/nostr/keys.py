@@ -91,8 +91,8 @@ def read_key_file(path: Path) -> SecretKey:
         raise KeyFileError("this is a secret key, not the path of a file with one")
     try:
         # Not blocking: opening a pipe that nobody writes to would never return.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
+        descriptor = os.open(path.expanduser(), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError, RuntimeError) as error:  # the last: `~somebody` unknown
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise KeyFileError(f"cannot read the key file {path}: {reason}") from None
     try:
