@@ -15,6 +15,7 @@ class Client {
     this.role = "listener";
     this.pending = new Map(); // pubkey -> { type, asking, pc?, candidates }
     this.connections = new Map(); // pubkey -> RTCPeerConnection
+    this.dated = new Map(); // d -> the second of our last event with it
     this.analysers = [];
     this.log = [];
     this.context = new AudioContext();
@@ -40,9 +41,13 @@ class Client {
   }
 
   async say(kind, content, tags) {
+    // Of two events with one d and second a relay keeps only one: the later one is dated later.
+    const d = tags.find(([name]) => name === "d")?.[1] ?? "";
+    const created_at = Math.max(Math.floor(Date.now() / 1000), (this.dated.get(d) ?? 0) + !!d);
+    this.dated.set(d, created_at);
     const event = NostrTools.finalizeEvent({
       kind,
-      created_at: Math.floor(Date.now() / 1000),
+      created_at,
       content: typeof content === "string" ? content : JSON.stringify(content),
       tags: [["s", this.space], ["h", this.host], ["webrtc", "spaces"], ...tags],
     }, this.secret);
@@ -65,6 +70,9 @@ class Client {
       case KIND.promote:
         this.role = "speaker";
         await this.ask(this.host, "mutual");
+        break;
+      case KIND.drop:
+        if (pending && !pending.pc) this.pending.delete(from);
         break;
       case KIND.demote:
         this.role = "listener";
