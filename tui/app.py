@@ -21,16 +21,18 @@ from tui.commands.permissions import present_space
 from tui.config import limits
 from tui.config.themes import Theme, load_themes, shipped_themes
 from tui.controller.link import Link
-from tui.controller.views import (
+from tui.controller.messages import (
     AnyMessage,
     Failed,
     IntentRefused,
     Levels,
-    Role,
     SpaceClosed,
-    SpaceView,
     SpeechRequested,
     ViewChanged,
+)
+from tui.controller.views import (
+    Role,
+    SpaceView,
 )
 from tui.screens.attachment import Attachment
 from tui.screens.base import SpacesScreen

@@ -30,9 +30,20 @@ from tui.controller.intents import (
     UseKeyFile,
     UseThrowawayKey,
 )
+from tui.controller.messages import (
+    SpaceFound,
+    ViewChanged,
+)
 from tui.controller.options import ControllerOptions
 from tui.controller.process import ControllerFailed, attach, wait_until_gone
-from tui.controller.views import AudioView, Me, RelayView, SpaceFound, View, ViewChanged
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    AudioView,
+    Me,
+    RelayView,
+)
 from tui.relay.server import RelayServer
 
 Run = Callable[..., Any]

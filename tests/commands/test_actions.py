@@ -12,11 +12,18 @@ from tui.commands.actions import (
 from tui.controller.intents import (
     Demote,
     JoinSpace,
+    LowerHand,
     Mute,
     RequestSpeech,
-    WithdrawSpeech,
 )
-from tui.controller.views import Microphone, Participant, SpaceView, View
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    Microphone,
+    Participant,
+    SpaceView,
+)
 
 
 def view_of(*, microphone: Microphone = "muted", hand: float = 0.0) -> View:
@@ -76,7 +83,7 @@ def test_the_hand_is_toggled() -> None:
     make = BY_ID["hand.toggle"].intent
     assert make is not None
     assert make(view_of(), "") == RequestSpeech()
-    assert make(view_of(hand=5.0), "") == WithdrawSpeech()
+    assert make(view_of(hand=5.0), "") == LowerHand()
 
 
 def test_to_demote_oneself_names_nobody() -> None:

@@ -3,6 +3,9 @@ from collections.abc import Callable
 import pytest
 
 from tui.commands import permissions as may
+from tui.controller.view import (
+    View,
+)
 from tui.controller.views import (
     AudioView,
     Me,
@@ -12,7 +15,6 @@ from tui.controller.views import (
     SpaceStage,
     SpaceSummary,
     SpaceView,
-    View,
 )
 
 REF = "h:1"

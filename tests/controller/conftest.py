@@ -5,7 +5,12 @@ import pytest
 
 from tui.controller.intents import AnyIntent
 from tui.controller.link import Outbox, QueueLink
-from tui.controller.views import Message, View
+from tui.controller.messages import (
+    Message,
+)
+from tui.controller.view import (
+    View,
+)
 
 
 class Board:

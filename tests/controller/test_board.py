@@ -4,7 +4,15 @@ import pytest
 
 from tui.config import limits
 from tui.controller.board import Board
-from tui.controller.views import Participant, View, ViewChanged
+from tui.controller.messages import (
+    ViewChanged,
+)
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    Participant,
+)
 
 
 def participant(pubkey: str) -> Participant:

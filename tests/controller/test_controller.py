@@ -8,8 +8,12 @@ import pytest
 from tui.controller.controller import Controller
 from tui.controller.intents import HostSpace, Intent, LeaveSpace, Mute
 from tui.controller.link import QueueLink
+from tui.controller.messages import (
+    IntentRefused,
+    Joined,
+    SpaceClosed,
+)
 from tui.controller.options import ControllerOptions
-from tui.controller.views import IntentRefused, Joined, SpaceClosed
 from tui.relay.server import RelayServer
 
 SILENT_RELAY = "ws://127.0.0.1:9"

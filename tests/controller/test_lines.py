@@ -3,7 +3,9 @@ from hypothesis import strategies as st
 
 from tui.controller.intents import Mute, RequestSpeech
 from tui.controller.lines import IntentLines
-from tui.controller.views import IntentRefused
+from tui.controller.messages import (
+    IntentRefused,
+)
 
 
 def test_lines_become_intents_in_their_order() -> None:

@@ -15,9 +15,15 @@ from tui.config.paths import Paths
 from tui.controller import process
 from tui.controller.intents import SetName, Stop
 from tui.controller.link import LinkClosed, SocketLink
+from tui.controller.messages import (
+    Ready,
+    ViewChanged,
+)
 from tui.controller.options import ControllerOptions
 from tui.controller.process import ControllerFailed, attach, ensure_controller, wait_until_gone
-from tui.controller.views import Ready, View, ViewChanged
+from tui.controller.view import (
+    View,
+)
 
 SECRET = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"  # the one of NIP-19
 PUBKEY = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e"

@@ -16,16 +16,20 @@ import pytest
 from tui.config import limits
 from tui.controller.intents import Mute, RequestSpeech
 from tui.controller.link import LinkClosed, SocketLink
-from tui.controller.server import LinkServer
-from tui.controller.views import (
+from tui.controller.messages import (
     Failed,
     IntentRefused,
     Joined,
+    SpeechRequested,
+    ViewChanged,
+)
+from tui.controller.server import LinkServer
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
     LogLine,
     Participant,
-    SpeechRequested,
-    View,
-    ViewChanged,
 )
 
 Serve = Callable[[], Any]

@@ -11,7 +11,12 @@ import pytest
 
 from tui.app import SpacesApp
 from tui.controller.intents import JoinSpace
-from tui.controller.views import View, ViewChanged
+from tui.controller.messages import (
+    ViewChanged,
+)
+from tui.controller.view import (
+    View,
+)
 from tui.demo.lifeline import DemoFailed, log_file
 from tui.demo.running import Demo
 

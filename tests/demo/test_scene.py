@@ -1,6 +1,12 @@
 import pytest
 
-from tui.controller.views import Participant, SpaceView, View
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    Participant,
+    SpaceView,
+)
 from tui.demo.scene import NOTHING, look
 
 

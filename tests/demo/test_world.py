@@ -22,8 +22,16 @@ from tui.controller.intents import (
     RequestSpeech,
 )
 from tui.controller.link import QueueLink
+from tui.controller.messages import (
+    AnyMessage,
+    AudioChanged,
+    SpeechRequested,
+    ViewChanged,
+)
 from tui.controller.options import ControllerOptions
-from tui.controller.views import AnyMessage, AudioChanged, SpeechRequested, View, ViewChanged
+from tui.controller.view import (
+    View,
+)
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,7 +21,10 @@ from textual.pilot import Pilot
 from tui.app import SpacesApp
 from tui.controller.intents import AnyIntent, decode_intent
 from tui.controller.link import Link, Outbox, QueueLink
-from tui.controller.views import AnyMessage, encode_message
+from tui.controller.messages import (
+    AnyMessage,
+    encode_message,
+)
 from tui.devtools import samples
 from tui.screens.base import SpacesScreen
 from tui.widgets.painted import Lines

@@ -4,7 +4,14 @@ import msgspec
 import pytest
 
 from tui.controller.intents import LeaveSpace
-from tui.controller.views import Failed, Levels, Participant, ViewChanged
+from tui.controller.messages import (
+    Failed,
+    Levels,
+    ViewChanged,
+)
+from tui.controller.views import (
+    Participant,
+)
 from tui.devtools import samples
 from tui.screens.base import SpacesScreen
 

@@ -1,7 +1,16 @@
 import msgspec
 import pytest
 
-from tui.controller.views import Failed, LogLine, Participant, RelayView, SpaceSummary, ViewChanged
+from tui.controller.messages import (
+    Failed,
+    ViewChanged,
+)
+from tui.controller.views import (
+    LogLine,
+    Participant,
+    RelayView,
+    SpaceSummary,
+)
 from tui.devtools import samples
 
 NAMES = [

@@ -2,7 +2,14 @@ import msgspec
 import pytest
 
 from tui.controller.intents import JoinSpace, LeaveSpace
-from tui.controller.views import Me, RelayView, SpaceSummary, ViewChanged
+from tui.controller.messages import (
+    ViewChanged,
+)
+from tui.controller.views import (
+    Me,
+    RelayView,
+    SpaceSummary,
+)
 from tui.devtools import samples
 from tui.widgets.row_list import RowList
 

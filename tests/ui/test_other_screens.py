@@ -4,7 +4,14 @@ import pytest
 from tui.commands.actions import actions_of
 from tui.config import limits
 from tui.controller.intents import HostSpace
-from tui.controller.views import IntentRefused, LogLine, RelayView, ViewChanged
+from tui.controller.messages import (
+    IntentRefused,
+    ViewChanged,
+)
+from tui.controller.views import (
+    LogLine,
+    RelayView,
+)
 from tui.devtools import samples
 from tui.widgets.row_list import RowList
 

@@ -1,7 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.controller.views import Participant
+from tui.controller.views import (
+    Participant,
+)
 from tui.widgets.people import METER_CELLS, meter_cells, person_row
 from tui.widgets.roster import PANES, Roster
 from tui.widgets.text import width_of

@@ -1,6 +1,11 @@
 import pytest
 
-from tui.controller.views import AudioView, ViewChanged
+from tui.controller.messages import (
+    ViewChanged,
+)
+from tui.controller.views import (
+    AudioView,
+)
 from tui.devtools import samples
 
 SIZES = [

@@ -5,17 +5,19 @@ from tui.controller.intents import (
     CloseSpace,
     Demote,
     LeaveSpace,
+    LowerHand,
     Mute,
     PromoteSpeaker,
     RequestSpeech,
-    WithdrawSpeech,
 )
-from tui.controller.views import (
-    AudioView,
+from tui.controller.messages import (
     IntentRefused,
     SpaceClosed,
     SpeechRequested,
     ViewChanged,
+)
+from tui.controller.views import (
+    AudioView,
 )
 from tui.devtools import samples
 from tui.widgets.row_list import RowList
@@ -145,11 +147,11 @@ async def test_the_hand(start) -> None:
         assert "hand up, place 3 in the queue, just now" in ui.line("own")
         assert "h Hand down" in ui.line("keys")
         await ui.press("h")
-        await ui.until(lambda: ui.intents == [WithdrawSpeech()])
+        await ui.until(lambda: ui.intents == [LowerHand()])
         ui.put(changed(ui, hand_since=0.0))
         await ui.see("h asks to speak", "h Hand up")
         await ui.press("h")
-        await ui.until(lambda: ui.intents == [WithdrawSpeech(), RequestSpeech()])
+        await ui.until(lambda: ui.intents == [LowerHand(), RequestSpeech()])
 
 
 async def test_the_microphone_in_word_glyph_and_title(start) -> None:

@@ -1,7 +1,13 @@
 import pytest
 
 from tui.controller.intents import SetName, UseKey, UseKeyFile, UseThrowawayKey
-from tui.controller.views import IntentRefused, Me, ViewChanged
+from tui.controller.messages import (
+    IntentRefused,
+    ViewChanged,
+)
+from tui.controller.views import (
+    Me,
+)
 from tui.devtools import samples
 
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"

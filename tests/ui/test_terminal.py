@@ -8,7 +8,13 @@ import termios
 import pytest
 
 from tui.controller.intents import Mute
-from tui.controller.views import Levels, Participant, ViewChanged
+from tui.controller.messages import (
+    Levels,
+    ViewChanged,
+)
+from tui.controller.views import (
+    Participant,
+)
 from tui.devtools import samples
 
 

@@ -15,8 +15,13 @@ from tui.config import limits
 from tui.config.paths import Paths
 from tui.controller.intents import Stop
 from tui.controller.link import LinkClosed, SocketLink
+from tui.controller.messages import (
+    ViewChanged,
+)
 from tui.controller.process import ControllerFailed, attach, wait_until_gone
-from tui.controller.views import View, ViewChanged
+from tui.controller.view import (
+    View,
+)
 
 
 def status(arguments: Arguments) -> int:

@@ -22,8 +22,7 @@ from tui.controller.hosting import end_by_force_later, first_of, tune_for_media
 from tui.controller.intents import AnyIntent, HostSpace, JoinSpace, LeaveSpace, Stop, intent_name
 from tui.controller.lines import IntentLines
 from tui.controller.link import Link, LinkClosed
-from tui.controller.options import ControllerOptions
-from tui.controller.views import (
+from tui.controller.messages import (
     Failed,
     IntentRefused,
     Joined,
@@ -32,6 +31,7 @@ from tui.controller.views import (
     SpaceClosed,
     ViewChanged,
 )
+from tui.controller.options import ControllerOptions
 
 _STATUS_OF_CAUSE = {
     "relay": ExitStatus.RELAY,

@@ -35,7 +35,9 @@ from tui.controller.intents import (
 from tui.controller.link import Link, SocketLink
 from tui.controller.options import ControllerOptions
 from tui.controller.process import ControllerFailed, attach, ensure_controller
-from tui.controller.views import View
+from tui.controller.view import (
+    View,
+)
 
 if TYPE_CHECKING:
     from tui.demo.running import Demo

@@ -14,12 +14,17 @@ from tui.controller.intents import (
     Demote,
     JoinSpace,
     LeaveSpace,
+    LowerHand,
     Mute,
     PromoteSpeaker,
     RequestSpeech,
-    WithdrawSpeech,
 )
-from tui.controller.views import SPEAKING_ROLES, View
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    SPEAKING_ROLES,
+)
 
 Place = Literal["lobby", "space", "log", "help", "create", "start", "key"]
 """The screens, by the names that the registry has for them."""
@@ -65,7 +70,7 @@ def _mute_label(view: View, _target: str) -> str:
 
 def _hand(view: View, _target: str) -> AnyIntent:
     is_up = view.space is not None and view.space.hand_since
-    return WithdrawSpeech() if is_up else RequestSpeech()
+    return LowerHand() if is_up else RequestSpeech()
 
 
 def _hand_label(view: View, _target: str) -> str:

@@ -3,7 +3,14 @@
 Each returns "" for yes, else the reason in words for the person at the keyboard.
 """
 
-from tui.controller.views import SPEAKING_ROLES, Participant, SpaceView, View
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    SPEAKING_ROLES,
+    Participant,
+    SpaceView,
+)
 
 
 def always(_view: View, _target: str) -> str:

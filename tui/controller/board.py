@@ -7,18 +7,22 @@ from typing import Any, Literal
 from tui.config import limits
 from tui.controller.intents import AnyIntent
 from tui.controller.link import Outbox, QueueLink
-from tui.controller.views import (
+from tui.controller.messages import (
     AnyMessage,
-    AudioView,
     Levels,
+    ViewChanged,
+)
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    AudioView,
     LogLine,
     Me,
     Participant,
     RelayView,
     SpaceSummary,
     SpaceView,
-    View,
-    ViewChanged,
 )
 from tui.spaces.events import SpaceRef
 from tui.spaces.lobby import Listing

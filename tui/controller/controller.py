@@ -17,16 +17,18 @@ from tui.controller.board import Board
 from tui.controller.entrance import Entrance, Refusal, require
 from tui.controller.intents import AnyIntent, intent_name
 from tui.controller.link import QueueLink
+from tui.controller.messages import (
+    Failed,
+    IntentRefused,
+    Ready,
+    SpaceClosed,
+)
 from tui.controller.options import ControllerOptions
 from tui.controller.room import Room
 from tui.controller.views import (
     AudioView,
-    Failed,
-    IntentRefused,
     Me,
-    Ready,
     RelayView,
-    SpaceClosed,
 )
 from tui.nostr.keys import InvalidKey, KeyFileError, LocalSigner, SecretKey, read_key_file
 from tui.nostr.nip19 import encode_npub, short_npub
@@ -193,7 +195,7 @@ class Controller:
                 require(not session.role.speaks, "you are on stage already")
                 require(session.stage == "joined", "you have not joined yet")
                 session.request_speech()
-            case intents.WithdrawSpeech():
+            case intents.LowerHand():
                 require(session.hand_up, "your hand is not up")
                 session.withdraw_speech()
             case intents.PromoteSpeaker():

@@ -5,7 +5,9 @@ import random
 from tui.config import limits
 from tui.controller import intents
 from tui.controller.board import Board
-from tui.controller.views import SpaceFound
+from tui.controller.messages import (
+    SpaceFound,
+)
 from tui.nostr.filter import Filter
 from tui.nostr.nip19 import Nevent, encode_nevent
 from tui.nostr.pool import Pool

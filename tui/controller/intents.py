@@ -4,6 +4,8 @@ On the wire an intent is one JSON object whose `do` names it: `{"do": "mute", "o
 The link, the headless mode and the tests all speak these.
 """
 
+from typing import Literal
+
 import msgspec
 
 
@@ -45,20 +47,91 @@ class AddRelay(Intent, frozen=True, tag="add_relay"):
     url: str
 
 
-class HostSpace(Intent, frozen=True, tag="host_space"):
-    """Create a space and enter it as its host; an empty id means a random one."""
+class _WithPassword(Intent, frozen=True):
+    """Base of intents that may carry a password, which nothing shows."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
+        return [(type(self).__name__, "...")]
+
+
+class SaveKey(_WithPassword, frozen=True, tag="save_key"):
+    """Keep the present key for the next start: in the desktop's keyring, in a file encrypted with
+    the password (NIP-49), or in a plain file (only if the user asked for that in so many words)."""
+
+    store: Literal["keyring", "encrypted", "insecure-plaintext"]
+    label: str = ""
+    password: str = ""
+
+
+class UseAccount(_WithPassword, frozen=True, tag="use_account"):
+    """Sign with a key that was kept; `account` is its pubkey or label. An encrypted one needs the
+    password."""
+
+    account: str
+    password: str = ""
+
+
+class ForgetAccount(Intent, frozen=True, tag="forget_account"):
+    """Delete a kept key."""
+
+    account: str
+
+
+class UseWords(_WithPassword, frozen=True, tag="use_words"):
+    """Sign with the key of these twelve to twenty-four words (NIP-06)."""
+
+    words: str
+
+
+class UseBunker(_WithPassword, frozen=True, tag="use_bunker"):
+    """Sign with a remote signer at this `bunker://` address (NIP-46)."""
+
+    address: str
+
+
+class OfferNostrConnect(Intent, frozen=True, tag="offer_nostr_connect"):
+    """Show a `nostrconnect://` address, as text and QR, for a remote signer to answer (NIP-46)."""
+
+
+class CancelLogin(Intent, frozen=True, tag="cancel_login"):
+    """Wait no longer for a remote signer."""
+
+
+class HostSpace(_WithPassword, frozen=True, tag="host_space"):
+    """Create a space and enter it as its host; an empty id means a random one.
+
+    An id of an own space that goes on takes it up again. `starts` (unix seconds) in the future
+    only announces it.
+    """
 
     name: str
     id: str = ""
     summary: str = ""
     muted: bool = True
+    access: Literal["open", "invite", "password"] = "open"
+    password: str = ""
+    topics: tuple[str, ...] = ()
+    language: str = ""
+    image: str = ""
+    starts: int = 0
 
 
-class JoinSpace(Intent, frozen=True, tag="join_space"):
+class JoinSpace(_WithPassword, frozen=True, tag="join_space"):
     """Enter a space: `nevent`, `naddr`, `HOST_PUBKEY:ID`, or an id that only one space has."""
 
     ref: str
     muted: bool = True
+    password: str = ""
+
+
+class WatchRoom(Intent, frozen=True, tag="watch_room"):
+    """Read a room or stream of other clients, or look into a space without joining; its chat and
+    who is there. An empty ref stops that."""
+
+    ref: str = ""
 
 
 class LeaveSpace(Intent, frozen=True, tag="leave"):
@@ -73,20 +146,114 @@ class RequestSpeech(Intent, frozen=True, tag="request_speech"):
     """Put the hand up."""
 
 
-class WithdrawSpeech(Intent, frozen=True, tag="withdraw_speech"):
-    """Take the hand down."""
+class LowerHand(Intent, frozen=True, tag="lower_hand"):
+    """Take the own hand down."""
 
 
 class PromoteSpeaker(Intent, frozen=True, tag="promote_speaker"):
-    """Let somebody on stage; host only for now."""
+    """Let somebody on stage who asks; host and co-hosts."""
+
+    pubkey: str
+
+
+class PromoteCohost(Intent, frozen=True, tag="promote_cohost"):
+    """Let somebody moderate; host only."""
 
     pubkey: str
 
 
 class Demote(Intent, frozen=True, tag="demote"):
-    """Take somebody off the stage, or a hand down; an empty pubkey means oneself."""
+    """Take somebody off the stage; an empty pubkey means oneself."""
 
     pubkey: str = ""
+    reason: str = ""
+
+
+class Deny(Intent, frozen=True, tag="deny"):
+    """Turn down the hand of somebody, who is told the reason."""
+
+    pubkey: str
+    reason: str = ""
+
+
+class Defer(Intent, frozen=True, tag="later"):
+    """Put a hand at the end of the queue, on the own screen only."""
+
+    pubkey: str
+
+
+class Undo(Intent, frozen=True, tag="undo"):
+    """Take back the own last act of moderation, within a few seconds."""
+
+
+class Invite(Intent, frozen=True, tag="invite"):
+    """Ask a listener whether they want to speak; somebody who is not here is let into a space that
+    is locked or for invited people."""
+
+    pubkey: str
+    message: str = ""
+
+
+class AcceptInvite(Intent, frozen=True, tag="accept_invite"):
+    """Yes to being asked to speak."""
+
+
+class DeclineInvite(Intent, frozen=True, tag="decline_invite"):
+    """No to being asked to speak."""
+
+
+class Remove(Intent, frozen=True, tag="remove"):
+    """Put somebody out of the space and keep them out until pardoned."""
+
+    pubkey: str
+    reason: str = ""
+
+
+class Pardon(Intent, frozen=True, tag="pardon"):
+    """Let somebody in again who was removed."""
+
+    pubkey: str
+
+
+class Lock(Intent, frozen=True, tag="lock"):
+    """Let nobody new in (`on`), or everybody again; host only."""
+
+    on: bool
+
+
+class AskMute(Intent, frozen=True, tag="ask_mute"):
+    """Mute a speaker, who may unmute again."""
+
+    pubkey: str
+
+
+class MuteAll(Intent, frozen=True, tag="mute_all"):
+    """Mute everybody on stage but oneself."""
+
+
+class Chat(Intent, frozen=True, tag="chat"):
+    """Write to everybody."""
+
+    text: str
+
+
+class React(Intent, frozen=True, tag="react"):
+    """Send an emoji."""
+
+    emoji: str
+
+
+class Hide(Intent, frozen=True, tag="hide"):
+    """Neither hear nor read somebody any more (`on`), here and in the own mute list (NIP-51)."""
+
+    pubkey: str
+    on: bool = True
+
+
+class ExportJournal(Intent, frozen=True, tag="export_journal"):
+    """Write the acts of moderation as JSON lines of signed events into a new file."""
+
+    path: str
 
 
 class Mute(Intent, frozen=True, tag="mute"):
@@ -103,6 +270,13 @@ AnyIntent = (
     UseThrowawayKey
     | UseKey
     | UseKeyFile
+    | UseWords
+    | SaveKey
+    | UseAccount
+    | ForgetAccount
+    | UseBunker
+    | OfferNostrConnect
+    | CancelLogin
     | SetName
     | AddRelay
     | HostSpace
@@ -110,10 +284,27 @@ AnyIntent = (
     | LeaveSpace
     | CloseSpace
     | RequestSpeech
-    | WithdrawSpeech
+    | LowerHand
+    | AcceptInvite
+    | DeclineInvite
     | PromoteSpeaker
+    | PromoteCohost
     | Demote
+    | Deny
+    | Defer
+    | Undo
+    | Invite
+    | Remove
+    | Pardon
+    | Lock
+    | AskMute
+    | MuteAll
     | Mute
+    | Chat
+    | React
+    | Hide
+    | WatchRoom
+    | ExportJournal
     | Stop
 )
 

@@ -2,7 +2,9 @@
 
 from tui.config import limits
 from tui.controller.intents import AnyIntent, InvalidIntent, decode_intent
-from tui.controller.views import IntentRefused
+from tui.controller.messages import (
+    IntentRefused,
+)
 
 
 class IntentLines:

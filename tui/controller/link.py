@@ -15,12 +15,14 @@ import msgspec
 
 from tui.config import limits
 from tui.controller.intents import AnyIntent, Intent, encode_intent
-from tui.controller.views import (
+from tui.controller.messages import (
     AnyMessage,
     Levels,
-    LogLine,
     ViewChanged,
     decode_message,
+)
+from tui.controller.views import (
+    LogLine,
 )
 
 

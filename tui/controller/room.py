@@ -4,16 +4,18 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from tui.controller.board import Board
-from tui.controller.views import (
+from tui.controller.messages import (
     AudioChanged,
-    AudioView,
     ConnectionChanged,
     Joined,
-    Participant,
     ParticipantChanged,
+    SpeechRequested,
+)
+from tui.controller.views import (
+    AudioView,
+    Participant,
     Role,
     SpaceView,
-    SpeechRequested,
 )
 from tui.spaces.events import SpaceCreated
 from tui.spaces.roles import Role as SpaceRole

@@ -18,7 +18,12 @@ from types import TracebackType
 from tui.config import limits
 from tui.controller.lines import IntentLines
 from tui.controller.link import Link
-from tui.controller.views import Failed, IntentRefused, Message, encode_message
+from tui.controller.messages import (
+    Failed,
+    IntentRefused,
+    Message,
+    encode_message,
+)
 
 _log = logging.getLogger(__name__)
 _READ_BYTES = 4096

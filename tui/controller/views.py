@@ -1,20 +1,26 @@
-"""What the controller tells its clients: diffs of one view, levels, and what has happened.
+"""What screens show: people, spaces, relays, chat, as values that cross the link."""
 
-Every message is one JSON object whose `event` names it. `view` and `levels` are for screens;
-the rest, in the past tense, is what scripts read from the headless mode as it stands here.
-"""
-
-from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
-
-_Value = TypeVar("_Value")
 
 Role = Literal["host", "cohost", "speaker", "listener"]
 RelayState = Literal["connecting", "connected", "waiting", "closed"]
 LinkState = Literal["", "connecting", "connected", "failed"]
 SpaceStage = Literal["joining", "joined", "left", "closed"]
+KeySource = Literal[
+    "none",
+    "throwaway",
+    "file",
+    "environment",
+    "memory",
+    "words",
+    "keyring",
+    "encrypted",
+    "insecure-plaintext",
+    "remote",
+]
+Access = Literal["open", "invite", "password"]
 Microphone = Literal["closed", "muted", "open", "unavailable"]
 """closed: no right to speak; unavailable: the right, but no working device."""
 
@@ -27,19 +33,59 @@ class Me(msgspec.Struct, frozen=True):
     pubkey: str = ""
     npub: str = ""
     name: str = ""
-    key: Literal["none", "throwaway", "file", "environment", "memory"] = "none"
+    key: KeySource = "none"
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A key that is kept on this machine; the key itself is nowhere in the views."""
+
+    pubkey: str
+    npub: str
+    label: str
+    store: Literal["keyring", "encrypted", "insecure-plaintext", "remote"]
+    current: bool = False
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A remote signer that is being waited for. `address` (`nostrconnect://`) is for the user's
+    eyes only: whoever reads it may answer; `open_url` is a page that the signer wants opened."""
+
+    address: str = ""
+    open_url: str = ""
+    problem: str = ""
+
+    def __repr__(self) -> str:
+        return "Login(...)"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
+        return [("address", "...")]
 
 
 class RelayView(msgspec.Struct, frozen=True):
-    """One relay; `reason` is its last complaint or our last failure with it."""
+    """One relay; `reason` is its last complaint or our last failure with it.
+
+    `refusals` are the kinds that it does not take, and why; `forgets` those that it takes and does
+    not give back.
+    """
 
     url: str
     state: RelayState
     reason: str = ""
+    auth: Literal["", "asked", "accepted", "refused"] = ""
+    name: str = ""
+    refusals: dict[int, str] = {}
+    forgets: tuple[int, ...] = ()
 
 
 class SpaceSummary(msgspec.Struct, frozen=True):
-    """A space in the lobby. `ref` is `HOST_PUBKEY:ID`; `started_at` is in unix seconds."""
+    """A space in the lobby, or a room of others. `ref` is `HOST_PUBKEY:ID`, for a room its `naddr`;
+    times are in unix seconds, 0 if unknown.
+
+    `kind`: a `space` of ours can be entered; a `room` (NIP-53 30312, 30313) or `stream` (30311) of
+    other clients has its sound elsewhere, at `url`, and is read only. `followed`: its host is
+    somebody the user follows; `verified` is the host's checked NIP-05 address. `cached` means that
+    no relay has confirmed it yet in this run.
+    """
 
     ref: str
     host: str
@@ -49,15 +95,29 @@ class SpaceSummary(msgspec.Struct, frozen=True):
     started_at: int
     speakers: int = 0
     listeners: int = 0
-    state: Literal["live", "stale", "closed"] = "live"
+    state: Literal["live", "scheduled", "stale", "closed"] = "live"
     summary: str = ""
+    kind: Literal["space", "room", "stream"] = "space"
+    starts: int = 0
+    topics: tuple[str, ...] = ()
+    language: str = ""
+    access: Access = "open"
+    locked: bool = False
+    url: str = ""
+    image: str = ""
+    followed: bool = False
+    verified: str = ""
+    cached: bool = False
 
 
 class Participant(msgspec.Struct, frozen=True):
     """Somebody in the present space.
 
     `hand_since` is when the hand went up in unix seconds, 0 for a hand that is down; `queue` is its
-    place, counted from 1. `link` is our own WebRTC connection to this person, if any.
+    place, counted from 1; `later` when this user has put it at the end. `link` is our own WebRTC
+    connection to this person, if any; `plain` when signalling to them cannot be encrypted. `away`:
+    not heard of for too long, about to be gone. `hidden` and `followed` come from the user's lists,
+    `verified` is a checked NIP-05 address; `muted`: was asked to mute and silent since.
     """
 
     pubkey: str
@@ -69,11 +129,75 @@ class Participant(msgspec.Struct, frozen=True):
     queue: int = 0
     link: LinkState = ""
     me: bool = False
+    later: bool = False
+    away: bool = False
+    plain: bool = False
+    muted: bool = False
+    hidden: bool = False
+    followed: bool = False
+    verified: str = ""
+
+
+class Barred(msgspec.Struct, frozen=True):
+    """Somebody who was removed from the present space and not pardoned."""
+
+    pubkey: str
+    name: str
+    by: str
+    by_name: str
+    reason: str
+    at: int
+
+
+class ChatLine(msgspec.Struct, frozen=True):
+    """One message of the chat (NIP-53 kind 1311), or a reaction (kind 7). `at` in unix seconds.
+
+    `state` is about our own: `waiting` until a relay has it, then `sent`, or `failed`.
+    """
+
+    id: str
+    pubkey: str
+    name: str
+    text: str
+    at: int
+    state: Literal["", "waiting", "sent", "failed"] = ""
+    reaction: bool = False
+    mentions_me: bool = False
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """One act of moderation, by whom, on whom, why; `refused` says why it changed nothing."""
+
+    id: str
+    at: int
+    act: str
+    by: str
+    by_name: str
+    target: str = ""
+    target_name: str = ""
+    reason: str = ""
+    refused: str = ""
+
+
+class RoomView(msgspec.Struct, frozen=True):
+    """A room that is only looked at; its chat and people are in `chat` and `participants`."""
+
+    ref: str
+    name: str
+    kind: Literal["space", "room", "stream"]
+    host: str
+    host_name: str
+    state: str = ""
+    summary: str = ""
+    url: str = ""
+    starts: int = 0
 
 
 class SpaceView(msgspec.Struct, frozen=True):
-    """The present space and our own state in it. `share` is its nevent; `heard_from` is the
-    pubkey of the peer that sends us the sound, empty while there is none."""
+    """The present space and our own state in it. `share` is its nevent, `share_room` the naddr of
+    its NIP-53 room; `heard_from` is the pubkey of the peer that sends us the sound, empty while
+    there is none. `invited_by` asks whether we want to speak; `undo` says what `undo` would take
+    back now, empty for nothing; `muted_by` who has muted us, until we open the microphone."""
 
     ref: str
     host: str
@@ -88,6 +212,18 @@ class SpaceView(msgspec.Struct, frozen=True):
     hand_since: float = 0.0
     heard_from: str = ""
     reason: str = ""
+    share_room: str = ""
+    access: Access = "open"
+    locked: bool = False
+    stale: bool = False
+    topics: tuple[str, ...] = ()
+    language: str = ""
+    starts: int = 0
+    invited_by: str = ""
+    invitation: str = ""
+    undo: str = ""
+    muted_by: str = ""
+    relays: tuple[str, ...] = ()
 
 
 class AudioView(msgspec.Struct, frozen=True):
@@ -106,185 +242,3 @@ class LogLine(msgspec.Struct, frozen=True):
     at: float
     level: Literal["info", "warning", "error"]
     text: str
-
-
-class Message(msgspec.Struct, frozen=True, tag_field="event"):
-    """Base of everything that the controller says."""
-
-
-class ViewChanged(Message, frozen=True, tag="view"):
-    """What differs from the view before. A key whose value is null is gone.
-
-    `reset` marks a snapshot: forget what was there. `space` is `None` outside of any space.
-    """
-
-    version: int
-    reset: bool = False
-    me: Me | msgspec.UnsetType = msgspec.UNSET
-    audio: AudioView | msgspec.UnsetType = msgspec.UNSET
-    space: SpaceView | msgspec.UnsetType | None = msgspec.UNSET
-    relays: dict[str, RelayView | None] = {}
-    spaces: dict[str, SpaceSummary | None] = {}
-    participants: dict[str, Participant | None] = {}
-    dropped: dict[str, int] = {}
-    log: tuple[LogLine, ...] = ()
-
-
-class Levels(Message, frozen=True, tag="levels"):
-    """Who is loud now: pubkey to RFC 6464 level (0 loudest, 127 silent). Lossy by design."""
-
-    levels: dict[str, int]
-
-
-class Ready(Message, frozen=True, tag="ready"):
-    """The controller runs and has a key."""
-
-    pubkey: str
-
-
-class SpaceFound(Message, frozen=True, tag="space"):
-    """The space that is being entered."""
-
-    ref: str
-    host: str
-    id: str
-    name: str
-
-
-class Joined(Message, frozen=True, tag="joined"):
-    """Our own JOIN was accepted by a relay."""
-
-
-class ParticipantChanged(Message, frozen=True, tag="participant"):
-    """Somebody came, went, or changed role or name."""
-
-    pubkey: str
-    name: str
-    role: Role
-    present: bool
-
-
-class ConnectionChanged(Message, frozen=True, tag="connection"):
-    """A WebRTC connection of ours changed."""
-
-    peer: str
-    state: str
-
-
-class AudioChanged(Message, frozen=True, tag="audio"):
-    """Somebody's sound started or stopped arriving."""
-
-    origin: str = msgspec.field(name="from")
-    state: Literal["started", "stopped"]
-
-
-class SpeechRequested(Message, frozen=True, tag="speech_request"):
-    """A hand went up."""
-
-    pubkey: str
-
-
-class IntentRefused(Message, frozen=True, tag="refused"):
-    """Something that was asked for cannot be; `intent` is its `do`."""
-
-    reason: str
-    intent: str = ""
-
-
-class SpaceClosed(Message, frozen=True, tag="closed"):
-    """We are out of the space."""
-
-    reason: str
-
-
-class Failed(Message, frozen=True, tag="error"):
-    """Something went wrong that the user should know; `cause` tells scripts which."""
-
-    message: str
-    cause: str = ""
-
-
-AnyMessage = (
-    ViewChanged
-    | Levels
-    | Ready
-    | SpaceFound
-    | Joined
-    | ParticipantChanged
-    | ConnectionChanged
-    | AudioChanged
-    | SpeechRequested
-    | IntentRefused
-    | SpaceClosed
-    | Failed
-)
-
-_decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
-_encoder = msgspec.json.Encoder()
-
-
-def decode_message(frame: bytes | str) -> AnyMessage:
-    """Read one message; raise `msgspec.DecodeError` for what is none."""
-    return _decoder.decode(frame)
-
-
-def encode_message(message: Message) -> bytes:
-    """Write one message as a JSON object."""
-    return _encoder.encode(message)
-
-
-class View:
-    """The whole of what a screen shows, kept up to date by `apply`."""
-
-    def __init__(self, log_lines: int = 500) -> None:
-        self._log_lines = log_lines
-        self.version = 0
-        self.me = Me()
-        self.audio = AudioView()
-        self.space: SpaceView | None = None
-        self.relays: dict[str, RelayView] = {}
-        self.spaces: dict[str, SpaceSummary] = {}
-        self.participants: dict[str, Participant] = {}
-        self.dropped: dict[str, int] = {}
-        self.log: list[LogLine] = []
-
-    def apply(self, change: ViewChanged) -> None:
-        """Bring the view up to `change.version`."""
-        if change.reset:
-            self.__init__(self._log_lines)  # type: ignore[misc]
-        self.version = change.version
-        if change.me is not msgspec.UNSET:
-            self.me = change.me
-        if change.audio is not msgspec.UNSET:
-            self.audio = change.audio
-        if change.space is not msgspec.UNSET:
-            self.space = change.space
-        _merge(self.relays, change.relays)
-        _merge(self.spaces, change.spaces)
-        _merge(self.participants, change.participants)
-        self.dropped.update(change.dropped)
-        self.log.extend(change.log)
-        del self.log[: -self._log_lines]
-
-    def snapshot(self) -> ViewChanged:
-        """Everything, for a client that has nothing yet."""
-        return ViewChanged(
-            version=self.version,
-            reset=True,
-            me=self.me,
-            audio=self.audio,
-            space=self.space,
-            relays=dict(self.relays),
-            spaces=dict(self.spaces),
-            participants=dict(self.participants),
-            dropped=dict(self.dropped),
-            log=tuple(self.log),
-        )
-
-
-def _merge(known: dict[str, _Value], change: Mapping[str, _Value | None]) -> None:
-    for key, value in change.items():
-        if value is None:
-            known.pop(key, None)
-        else:
-            known[key] = value

@@ -3,7 +3,12 @@
 import msgspec
 
 from tui.controller.intents import AnyIntent
-from tui.controller.views import SPEAKING_ROLES, View
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    SPEAKING_ROLES,
+)
 
 
 class Sight(msgspec.Struct, frozen=True):

@@ -17,8 +17,13 @@ from pathlib import Path
 from tui.controller.controller import Controller
 from tui.controller.hosting import first_of, tune_for_media
 from tui.controller.link import Link, LinkClosed
+from tui.controller.messages import (
+    ViewChanged,
+)
 from tui.controller.options import ControllerOptions
-from tui.controller.views import View, ViewChanged
+from tui.controller.view import (
+    View,
+)
 from tui.demo.cast import SPARE, Person, choose_cast
 from tui.demo.lifeline import begin, say_ready, watch_parent
 from tui.demo.scene import Sight, look

@@ -2,9 +2,12 @@
 
 import hashlib
 
+from tui.controller.messages import (
+    Levels,
+    ViewChanged,
+)
 from tui.controller.views import (
     AudioView,
-    Levels,
     LogLine,
     Me,
     Participant,
@@ -12,7 +15,6 @@ from tui.controller.views import (
     Role,
     SpaceSummary,
     SpaceView,
-    ViewChanged,
 )
 
 NOW = 1_800_000_000.0

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.controller.link import Link, Outbox, QueueLink
-from tui.controller.views import ViewChanged
+from tui.controller.messages import (
+    ViewChanged,
+)
 from tui.devtools import samples
 
 FOLDER = Path(__file__).parents[2] / "screenshots"

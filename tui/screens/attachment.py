@@ -12,7 +12,9 @@ import msgspec
 from tui.config import limits
 from tui.controller.intents import AnyIntent
 from tui.controller.link import Link, LinkClosed
-from tui.controller.views import AnyMessage
+from tui.controller.messages import (
+    AnyMessage,
+)
 
 
 class Attachment:

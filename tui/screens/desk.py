@@ -7,7 +7,12 @@ import msgspec
 
 from tui.config import limits
 from tui.controller.intents import AnyIntent, Mute
-from tui.controller.views import View, ViewChanged
+from tui.controller.messages import (
+    ViewChanged,
+)
+from tui.controller.view import (
+    View,
+)
 from tui.widgets.roster import Roster
 
 

@@ -6,7 +6,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from tui.commands.permissions import present_space
-from tui.controller.views import SpaceSummary
+from tui.controller.views import (
+    SpaceSummary,
+)
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed
 from tui.widgets.filter_bar import FilterBar

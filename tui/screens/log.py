@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 from textual.widget import Widget
 
-from tui.controller.views import LogLine
+from tui.controller.views import (
+    LogLine,
+)
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed
 from tui.widgets.own_state import relay_rows

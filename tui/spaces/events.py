@@ -11,16 +11,31 @@ LEAVE_SPACE: Final = 31102
 RESERVE_CONNECTION: Final = 31103
 CONFIRM_CONNECTION: Final = 31104
 DROP_CONNECTION: Final = 31105
+REMOVE_PEER: Final = 31106
 PROMOTE_SPEAKER: Final = 31107
+PROMOTE_COHOST: Final = 31108
 DEMOTE_TO_PEER: Final = 31109
+INVITE_PEER: Final = 31110
 SDP_OFFER: Final = 21102
 SDP_ANSWER: Final = 21103
 ICE_CANDIDATE: Final = 21104
 REQUEST_SPEECH: Final = 21105
+"""Also PROPOSE_SPEECH: the signer and `p` tell which."""
+MUTE_REQUEST: Final = 21106
 
-LASTING_KINDS: Final = (CLOSE_SPACE, PROMOTE_SPEAKER, DEMOTE_TO_PEER)
+MODERATION_KINDS: Final = (
+    REMOVE_PEER,
+    PROMOTE_SPEAKER,
+    PROMOTE_COHOST,
+    DEMOTE_TO_PEER,
+    INVITE_PEER,
+)
+"""Acts on somebody, which relays keep and the journal shows."""
+LASTING_KINDS: Final = (CLOSE_SPACE, *MODERATION_KINDS)
 """What counts for the whole life of a space."""
-PRESENCE_KINDS: Final = (JOIN_SPACE, LEAVE_SPACE, REQUEST_SPEECH)
+PRESENCE_KINDS: Final = (JOIN_SPACE, LEAVE_SPACE)
+SPEECH_KINDS: Final = (REQUEST_SPEECH, MUTE_REQUEST)
+"""About speaking, of the moment: relays do not keep them."""
 GRAPH_KINDS: Final = (CONFIRM_CONNECTION, DROP_CONNECTION)
 SIGNAL_KINDS: Final = (
     RESERVE_CONNECTION,
@@ -37,6 +52,8 @@ CONNECTION_LIFETIME: Final = 3600  # seconds relays keep what says who is connec
 OPEN_JOIN_LIFETIME: Final = 600  # seconds a JOIN without `expiration` counts
 
 ConnectionType = Literal["consumer", "provider", "mutual"]
+Access = Literal["open", "invite", "password"]
+"""Who may be in a space: everybody, who was invited or promoted, who knows the password."""
 
 
 class SpaceRef(NamedTuple):
@@ -74,6 +91,27 @@ class SpaceCreated(SpaceEvent, frozen=True, kw_only=True):
     metrics: Metrics
     summary: str = ""
     relays: tuple[str, ...] = ()
+    image: str = ""
+    starts: int = 0
+    """When it is to begin (unix seconds); 0 for at once."""
+    language: str = ""
+    topics: tuple[str, ...] = ()
+    access: Access = "open"
+
+
+class SpaceAnnounced(SpaceEvent, frozen=True, kw_only=True):
+    """The host's NIP-53 room (30312) of a space of ours: what changes while it goes on.
+
+    While it is `locked`, a JOIN counts only from `admitted`, and from those who had joined by
+    `locked_at`, hold a speaking role or were invited.
+    """
+
+    name: str = ""
+    summary: str = ""
+    status: Literal["planned", "live", "closed"] = "live"
+    locked: bool = False
+    locked_at: int = 0
+    admitted: frozenset[str] = frozenset()
 
 
 class SpaceEnded(SpaceEvent, frozen=True, kw_only=True):
@@ -81,12 +119,16 @@ class SpaceEnded(SpaceEvent, frozen=True, kw_only=True):
 
 
 class PeerJoined(SpaceEvent, frozen=True, kw_only=True):
-    """JOIN_SPACE (31101). It counts until `until`; `nip44` when the peer reads encrypted SDP."""
+    """JOIN_SPACE (31101). It counts until `until`; `nip44` when the peer reads encrypted SDP.
+
+    `lasting` when it named no end of its own: it counts as long as its connection lives, too.
+    """
 
     name: str
     metrics: Metrics
     until: int
     nip44: bool
+    lasting: bool = False
 
 
 class PeerLeft(SpaceEvent, frozen=True, kw_only=True):
@@ -104,6 +146,42 @@ class PeerDemoted(SpaceEvent, frozen=True, kw_only=True):
 
     target: str
     reason: str = ""
+
+
+class CohostPromoted(SpaceEvent, frozen=True, kw_only=True):
+    """PROMOTE_COHOST (31108)."""
+
+    target: str
+
+
+class PeerRemoved(SpaceEvent, frozen=True, kw_only=True):
+    """REMOVE_PEER (31106): bars the target until a DEMOTE_TO_PEER pardons it."""
+
+    target: str
+    reason: str = ""
+
+
+class PeerInvited(SpaceEvent, frozen=True, kw_only=True):
+    """INVITE_PEER (31110): the target may be in a space with `invite` access, or a locked one."""
+
+    target: str
+
+
+class SpeechProposed(SpaceEvent, frozen=True, kw_only=True):
+    """PROPOSE_SPEECH (21105 to somebody else): the question whether the target wants to speak."""
+
+    target: str
+    message: str = ""
+
+
+class MuteRequested(SpaceEvent, frozen=True, kw_only=True):
+    """MUTE_REQUEST (21106) to one person, or with an empty `target` to everybody on stage."""
+
+    target: str = ""
+
+
+Moderation = SpeakerPromoted | CohostPromoted | PeerDemoted | PeerRemoved | PeerInvited
+"""The acts on somebody, whose authority is judged at their own place in order."""
 
 
 class SpeechAsked(SpaceEvent, frozen=True, kw_only=True):

@@ -6,7 +6,11 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
-from tui.controller.views import LinkState, RelayState, Role
+from tui.controller.views import (
+    LinkState,
+    RelayState,
+    Role,
+)
 
 ROLE: Mapping[Role, tuple[str, str, str]] = {
     "host": ("◆", "H", "host"),

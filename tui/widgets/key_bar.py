@@ -1,7 +1,9 @@
 """The footer: which keys do something here, with those greyed that cannot do it now."""
 
 from tui.commands.actions import Place, actions_of, key_word
-from tui.controller.views import View
+from tui.controller.view import (
+    View,
+)
 from tui.widgets.painted import Lines
 from tui.widgets.text import Part, width_of
 

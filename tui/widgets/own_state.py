@@ -1,7 +1,14 @@
 """Our own state in words: microphone, role, hand, whom we hear, relays. Pure functions."""
 
 from tui.commands.permissions import present_space
-from tui.controller.views import SPEAKING_ROLES, Participant, SpaceView, View
+from tui.controller.view import (
+    View,
+)
+from tui.controller.views import (
+    SPEAKING_ROLES,
+    Participant,
+    SpaceView,
+)
 from tui.widgets.glyphs import MUTED, OFF, RELAY, ROLE, SPEAKING, WARNING
 from tui.widgets.text import Part, Parts, ago, clean, short_npub
 

@@ -1,6 +1,8 @@
 """One row for one person, in the three panes of a space."""
 
-from tui.controller.views import Participant
+from tui.controller.views import (
+    Participant,
+)
 from tui.widgets.glyphs import HAND, LINK, METER, METER_REST, ROLE, SPEAKING
 from tui.widgets.roster import Pane
 from tui.widgets.text import Part, Parts, ago, clean, fit, short_npub

@@ -4,7 +4,10 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from tui.controller.views import SPEAKING_ROLES, Participant
+from tui.controller.views import (
+    SPEAKING_ROLES,
+    Participant,
+)
 
 Pane = Literal["stage", "audience", "queue"]
 PANES: tuple[Pane, ...] = ("stage", "audience", "queue")

@@ -1,0 +1,1 @@
+"""Who people are: profiles, addresses, who is followed and who is hidden."""
