@@ -37,6 +37,7 @@ from tui.spaces.events import (
     ConnectionReserved,
     ConnectionType,
     IceCandidate,
+    InvalidSpaceEvent,
     Metrics,
     PeerDemoted,
     PeerJoined,
@@ -49,11 +50,23 @@ from tui.spaces.events import (
     SpaceRef,
     SpeakerPromoted,
     SpeechAsked,
+    check_space_id,
+    is_pubkey,
 )
 
-
-class InvalidSpaceEvent(ValueError):
-    """An event that is no valid event of a space; the message says why."""
+__all__ = [
+    "InvalidSpaceEvent",
+    "UnreadableSdp",
+    "check_space_id",
+    "decode",
+    "is_encrypted",
+    "is_pubkey",
+    "read_candidates",
+    "read_description",
+    "read_metrics",
+    "write_candidate",
+    "write_description",
+]
 
 
 class _Place(TypedDict):
@@ -101,19 +114,6 @@ def decode(event: Event) -> SpaceEvent:
     check_space_id(space_id)
     space = SpaceRef(host, space_id)
     return reader(event, _Place(space=space, signer=event.pubkey, at=event.created_at, id=event.id))
-
-
-def check_space_id(space_id: str) -> None:
-    """Raise `InvalidSpaceEvent` unless this can be a space's id: short, printable, no `||`."""
-    if not 0 < len(space_id) <= limits.SPACE_ID_LENGTH:
-        raise InvalidSpaceEvent(f"a space id has 1 to {limits.SPACE_ID_LENGTH} characters")
-    if not space_id.isprintable() or "||" in space_id:
-        raise InvalidSpaceEvent("a space id has printable characters only, and no ||")
-
-
-def is_pubkey(text: str) -> bool:
-    """Whether this is 64 lower-case hex digits."""
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
 
 
 def _read_create(event: Event, place: _Place) -> SpaceEvent:

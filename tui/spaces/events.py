@@ -4,6 +4,8 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from tui.config import limits
+
 CREATE_SPACE: Final = 1000
 CLOSE_SPACE: Final = 1001
 JOIN_SPACE: Final = 31101
@@ -54,6 +56,23 @@ OPEN_JOIN_LIFETIME: Final = 600  # seconds a JOIN without `expiration` counts
 ConnectionType = Literal["consumer", "provider", "mutual"]
 Access = Literal["open", "invite", "password"]
 """Who may be in a space: everybody, who was invited or promoted, who knows the password."""
+
+
+class InvalidSpaceEvent(ValueError):
+    """An event that is no valid event of a space; the message says why."""
+
+
+def check_space_id(space_id: str) -> None:
+    """Raise `InvalidSpaceEvent` unless this can be a space's id: short, printable, no `||`."""
+    if not 0 < len(space_id) <= limits.SPACE_ID_LENGTH:
+        raise InvalidSpaceEvent(f"a space id has 1 to {limits.SPACE_ID_LENGTH} characters")
+    if not space_id.isprintable() or "||" in space_id:
+        raise InvalidSpaceEvent("a space id has printable characters only, and no ||")
+
+
+def is_pubkey(text: str) -> bool:
+    """Whether this is 64 lower-case hex digits."""
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
 
 
 class SpaceRef(NamedTuple):
