@@ -67,6 +67,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 BAD_JSON: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """All that msgspec raises on hostile input: deep nesting included, even in ignored fields."""
 
+_TIME_DIGITS: Final = 18  # of an expiration; what SQLite holds as an integer
+
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Event)
 
@@ -147,3 +149,18 @@ def is_ephemeral(kind: int) -> bool:
 def is_addressable(kind: int) -> bool:
     """Whether relays keep only the newest event per author, kind and `d` value (NIP-01)."""
     return 30_000 <= kind < 40_000
+
+
+def event_address(event: Event) -> str | None:
+    """`kind:pubkey:d` of an event that newer ones replace (NIP-01), None of any other."""
+    if is_addressable(event.kind):
+        # The first `d` tag counts even when it is without a value.
+        d = next((tag[1] if len(tag) > 1 else "" for tag in event.tags if tag[0] == "d"), "")
+        return f"{event.kind}:{event.pubkey}:{d}"
+    return f"{event.kind}:{event.pubkey}:" if is_replaceable(event.kind) else None
+
+
+def expiration(event: Event) -> int | None:
+    """When the event expires, in seconds (NIP-40); None if never or if the tag is no number."""
+    text = event.first("expiration") or ""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= _TIME_DIGITS else None

@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from tui.nostr.event import Event, signature_ok
+from tui.nostr.event import Event, expiration, signature_ok
 from tui.relay.limits import RelayLimits
-from tui.relay.store import expiration
 
 _AUTH: Final = 22242  # NIP-42: meant for one relay, never passed on
 

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tui.nostr.event import Event, encode_event, is_addressable, is_replaceable
+from tui.nostr.event import Event, encode_event, event_address, expiration
 from tui.nostr.filter import Filter
 from tui.relay.query import select
 
@@ -24,7 +24,6 @@ _CHECKPOINT_PAGES: Final = (
 _BUDGET_STEPS: Final = 10_000  # virtual machine steps between two looks at the clock; about 1 ms
 _DELETION: Final = 5  # NIP-09
 _FOREVER: Final = 2**63 - 1
-_TIME_DIGITS: Final = 18  # of an expiration; what SQLite holds as an integer
 
 _SCHEMA: Final = """
 CREATE TABLE events (
@@ -299,21 +298,6 @@ class EventStore:
 
     def _out_of_time(self) -> bool:
         return self._clock() > self._deadline
-
-
-def event_address(event: Event) -> str | None:
-    """`kind:pubkey:d` of an event that newer ones replace (NIP-01), None of any other."""
-    if is_addressable(event.kind):
-        # The first `d` tag counts even when it is without a value.
-        d = next((tag[1] if len(tag) > 1 else "" for tag in event.tags if tag[0] == "d"), "")
-        return f"{event.kind}:{event.pubkey}:{d}"
-    return f"{event.kind}:{event.pubkey}:" if is_replaceable(event.kind) else None
-
-
-def expiration(event: Event) -> int | None:
-    """When the event expires, in seconds (NIP-40); None if never or if the tag is no number."""
-    text = event.first("expiration") or ""
-    return int(text) if text.isdecimal() and text.isascii() and len(text) <= _TIME_DIGITS else None
 
 
 def indexed_tags(event: Event) -> set[tuple[str, str]]:
