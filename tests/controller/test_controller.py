@@ -70,7 +70,7 @@ async def test_a_microphone_opened_on_the_way_out_does_not_keep_us_in(
     link = controller.attach()
     await link.send(HostSpace("Tea"))
     await heard(link, Joined)
-    session = controller._session
+    session = controller._stay.session
     assert session is not None
     await link.send(LeaveSpace())
     async with asyncio.timeout(10):

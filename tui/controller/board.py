@@ -24,8 +24,6 @@ from tui.controller.views import (
     SpaceSummary,
     SpaceView,
 )
-from tui.spaces.events import SpaceRef
-from tui.spaces.lobby import Listing
 
 FLUSH_SECONDS = 0.05
 """Changes within so long reach the clients as one."""
@@ -81,23 +79,9 @@ class Board:
         """How one relay is."""
         self._put("relays", self.view.relays, relay.url, relay)
 
-    def set_listing(self, space: SpaceRef, listing: Listing | None) -> None:
+    def set_listing(self, ref: str, summary: SpaceSummary | None) -> None:
         """One line of the lobby; `None` takes it away."""
-        summary = None
-        if listing is not None:
-            summary = SpaceSummary(
-                ref=str(space),
-                host=space.host,
-                host_name=listing.host_name,
-                id=space.id,
-                name=listing.name,
-                started_at=listing.started_at,
-                speakers=listing.speakers,
-                listeners=listing.listeners,
-                state=listing.state,
-                summary=listing.summary,
-            )
-        self._put("spaces", self.view.spaces, str(space), summary)
+        self._put("spaces", self.view.spaces, ref, summary)
 
     def set_participant(self, pubkey: str, participant: Participant | None) -> None:
         """One person of the present space; `None` takes them away."""

@@ -5,14 +5,13 @@ import random
 from tui.config import limits
 from tui.controller import intents
 from tui.controller.board import Board
-from tui.controller.messages import (
-    SpaceFound,
-)
+from tui.controller.messages import SpaceFound
+from tui.controller.refusal import Refusal, require
+from tui.controller.relays import Relays
 from tui.nostr.filter import Filter
 from tui.nostr.nip19 import Nevent, encode_nevent
 from tui.nostr.pool import Pool
 from tui.nostr.text import clean_text
-from tui.nostr.url import InvalidRelayUrl
 from tui.spaces import codec
 from tui.spaces.events import CLOSE_SPACE, CREATE_SPACE, SpaceCreated, SpaceRef
 from tui.spaces.lookup import SECONDS, InvalidRef, UnknownSpace, find_space, parse_ref
@@ -21,25 +20,12 @@ from tui.spaces.session import SpaceCreation
 RELAY_SECONDS = 5.0  # for a first relay to answer before an intent fails
 
 
-class Refusal(Exception):
-    """An intent that cannot be carried out; the message is for the user, `cause` for scripts."""
-
-    def __init__(self, reason: str, cause: str = "") -> None:
-        super().__init__(reason)
-        self.cause = cause
-
-
-def require(holds: bool, otherwise: str) -> None:
-    """Raise `Refusal(otherwise)` unless it holds."""
-    if not holds:
-        raise Refusal(otherwise)
-
-
 class Entrance:
     """Turns the intents to host and to join into a space; says `SpaceFound` on success."""
 
-    def __init__(self, pool: Pool, board: Board, rng: random.Random) -> None:
+    def __init__(self, pool: Pool, relays: Relays, board: Board, rng: random.Random) -> None:
         self._pool = pool
+        self._relays = relays
         self._board = board
         self._rng = rng
 
@@ -65,11 +51,7 @@ class Entrance:
             query = parse_ref(intent.ref)
         except InvalidRef as error:
             raise Refusal(str(error), "unknown_space") from None
-        for url in query.relays[: limits.SPACE_RELAYS]:
-            try:
-                await self._pool.add_relay(url)
-            except InvalidRelayUrl as error:
-                self._board.log("warning", f"the reference names a bad relay: {error}")
+        await self._relays.follow_hints(query.relays[: limits.SPACE_RELAYS])
         await self._reach_relays()
         try:
             created = await find_space(self._pool, query)

@@ -1,0 +1,178 @@
+"""At most one space at a time: the way in, the session, the way out."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from tui.audio.errors import InvalidAudioSpec
+from tui.controller import intents
+from tui.controller.board import Board
+from tui.controller.entrance import Entrance
+from tui.controller.intents import AnyIntent
+from tui.controller.messages import Failed, SpaceClosed
+from tui.controller.options import ControllerOptions
+from tui.controller.refusal import Refusal
+from tui.controller.relays import Relays
+from tui.controller.room import Room
+from tui.nostr.keys import Signer
+from tui.nostr.nip19 import short_npub
+from tui.nostr.pool import Pool
+from tui.nostr.url import is_loopback
+from tui.rtc.peer import PeerSettings
+from tui.spaces.events import Metrics, SpaceRef
+from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
+
+log = logging.getLogger(__name__)
+
+UPLOAD_KBPS_PER_OUTPUT = 57  # what one stream to one listener takes, headers included
+
+
+class Stay:
+    """The present space, if there is one; `refuse` hears why one was not entered."""
+
+    def __init__(
+        self,
+        options: ControllerOptions,
+        *,
+        board: Board,
+        pool: Pool,
+        relays: Relays,
+        refuse: Callable[[AnyIntent, Refusal], None],
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self.session: SpaceSession | None = None
+        self._options = options
+        self._board = board
+        self._pool = pool
+        self._refuse = refuse
+        self._now = now
+        self._monotonic = monotonic
+        self._rng = rng
+        self._entrance = Entrance(pool, relays, board, rng)
+        self._room: Room | None = None
+        self._staying: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether we are in a space, or on the way in or out."""
+        return self._staying is not None
+
+    def present(self) -> SpaceSession:
+        """The session of the present space; raises `Refusal` if there is none."""
+        if self.session is None:
+            raise Refusal("you are in no space")
+        return self.session
+
+    def tick(self) -> None:
+        """Show how loud people are; a few times a second."""
+        if self._room is not None:
+            self._room.tick()
+
+    async def enter(
+        self,
+        intent: intents.HostSpace | intents.JoinSpace,
+        signer: Signer,
+        name: str,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        """Begin to host or join, as a task of `tasks`; the outcome is told whatever happens."""
+        if self.busy:
+            raise Refusal("leave the space that you are in first")
+        self._staying = tasks.create_task(
+            self._stay(intent, signer, name or short_npub(signer.pubkey))
+        )
+        await asyncio.sleep(0)  # let it begin: cancelled before that, it would never be over
+
+    async def turn_back(self) -> bool:
+        """Give up on the way in; false if we are not on it."""
+        if self._staying is None or self.session is not None:
+            return False
+        self._staying.cancel()
+        await asyncio.wait([self._staying])
+        self._board.occurred(SpaceClosed("left"))
+        return True
+
+    async def end(self, *, for_good: bool) -> None:
+        """Leave; a host who will never have this key again (`for_good`) closes the space."""
+        if await self.turn_back() or self._staying is None:
+            return
+        session = self.present()
+        if session.me == session.space.host and for_good:
+            session.close()
+        else:
+            session.leave()
+        await asyncio.wait([self._staying])
+
+    async def _stay(
+        self, intent: intents.HostSpace | intents.JoinSpace, signer: Signer, name: str
+    ) -> None:
+        try:
+            create = None
+            if isinstance(intent, intents.HostSpace):
+                space, create = await self._entrance.found(intent, signer.pubkey)
+            else:
+                space = await self._entrance.find(intent)
+            reason = await self._take_seat(space, create, signer, name, muted=intent.muted)
+            self._board.log("info", f"out of the space: {reason}")
+            self._board.occurred(SpaceClosed(reason))
+        except Refusal as refusal:
+            self._refuse(intent, refusal)
+        except InvalidAudioSpec as error:
+            self._refuse(intent, Refusal(str(error), "audio"))
+        except Exception as error:
+            log.exception("the session broke")
+            self._board.occurred(Failed(f"the session broke: {error!r}", "internal"))
+            self._board.occurred(SpaceClosed("an error of ours; see the controller's log"))
+        finally:
+            self.session = self._staying = None
+            if self._room is not None:
+                self._room.end()
+                self._room = None
+
+    async def _take_seat(
+        self,
+        space: SpaceRef,
+        create: SpaceCreation | None,
+        signer: Signer,
+        name: str,
+        *,
+        muted: bool,
+    ) -> str:
+        options = self._options
+        self._room = Room(
+            self._board,
+            microphone=options.microphone,
+            speaker=options.speaker,
+            share=self._entrance.share,
+            now=self._now,
+        )
+        settings = SessionSettings(
+            name=name,
+            microphone=options.microphone,
+            speaker=options.speaker,
+            metrics=Metrics(
+                upload_kbps=UPLOAD_KBPS_PER_OUTPUT * options.max_outputs,
+                max_audio_outputs=options.max_outputs,
+            ),
+            peer=PeerSettings(
+                ice_servers=options.ice_servers,
+                # On a machine without a network the loopback interface is all there is.
+                loopback=all(is_loopback(url) for url in self._pool.urls),
+            ),
+            muted=muted,
+        )
+        self.session = SpaceSession(
+            space,
+            signer=signer,
+            pool=self._pool,
+            settings=settings,
+            observer=self._room,
+            now=self._now,
+            monotonic=self._monotonic,
+            rng=self._rng,
+        )
+        self._room.watch(self.session)
+        return await self.session.run(create)
