@@ -25,6 +25,10 @@ HAND_EVENTS = 256  # speech requests remembered of one person; at one in 15 s, a
 FUTURE_SECONDS = 60  # events dated further ahead of our clock are refused
 LOBBY_SPACES = 500  # spaces remembered in the lobby
 
+# Rooms of NIP-53, chat
+ROOM_STAGE = 64  # people on stage named in a space's announcement
+ROOM_ADMITTED = 800  # people named in a lock: 54 kB, since some relays take events of 64 kB only
+
 # nostr: events, filters, keys, encodings
 EVENT_BYTES = 128 * 1024  # one event in its NIP-01 form; many relays stop here or before
 EVENT_TAGS = 2_000  # tags of one event; the usual max_event_tags of NIP-11
