@@ -6,6 +6,9 @@ WAITING_OCCURRENCES = 1_000  # messages that a client may leave unread before th
 LINK_FRAME_BYTES = 16 * 1024 * 1024  # one snapshot of 10,000 participants is about 2 MB
 INTENT_BYTES = 16 * 1024  # one intent on the controller's socket
 LINK_CLIENTS = 16  # screens and scripts attached to one controller
+SHOWN_CHAT_LINES = 500  # lines of one chat that screens show; older ones go
+SHOWN_JOURNAL_LINES = 1_000  # acts of moderation that screens show; the export has all that are kept
+DROPPED_SECONDS = 5.0  # between two messages about what was dropped for one cause
 
 # Spaces
 SPACE_ID_LENGTH = 128  # characters; ours have 32, others write what they like
@@ -27,6 +30,14 @@ LOBBY_SPACES = 500  # spaces remembered in the lobby
 
 # Rooms of NIP-53, chat
 ROOM_STAGE = 64  # people on stage named in a space's announcement
+CHAT_LINES = 200  # messages kept of one room, the newest
+CHAT_REACTIONS = 50  # reactions kept of one room, the newest
+CHAT_LENGTH = 1_000  # characters of one message; beyond that it is an essay
+CHAT_MENTIONS = 16  # people named in one message
+CHAT_BURST = 5  # messages of one author within CHAT_BURST seconds, by their dates
+CHAT_ARRIVALS = 20  # messages of one author taken at once as they arrive; then one a second
+CHAT_AUTHORS = 1_000  # authors whose pace is remembered, in one room
+EMOJI_LENGTH = 32  # code points of one reaction; a family of four with skin tones has eleven
 ROOM_ADMITTED = 800  # people named in a lock: 54 kB, since some relays take events of 64 kB only
 
 # nostr: events, filters, keys, encodings
@@ -103,6 +114,10 @@ PENDING_PUBLISHES = 1_024  # events per relay that wait for their OK
 PENDING_PUBLISH_BYTES = 4 * 1024 * 1024  # the same in bytes
 SEEN_EVENTS = 8_192  # verified ids remembered, about 4 MB; covers the answers of slower relays
 FETCHED_EVENTS = 10_000  # of one fetch; a relay that sends more is cut off
+PAGE_LEAST = 50  # events; a relay that cuts its answers sends more (500, rarely 100)
+PAGES = 500  # of one subscription at one relay
+PAGED_EVENTS = 50_000  # stored events of one subscription at one relay; a long space with a crowd
+CLOSED_RETRIES = 6  # times a subscription that a relay ended is asked for again; about a minute
 FETCH_GRACE_SECONDS = 1.0  # how long a complete fetch waits for relays that are still connecting
 
 # WebRTC

@@ -1,26 +1,27 @@
 """The one view of a controller, and everybody who reads it."""
 
 import asyncio
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from tui.config import limits
 from tui.controller.intents import AnyIntent
 from tui.controller.link import Outbox, QueueLink
-from tui.controller.messages import (
-    AnyMessage,
-    Levels,
-    ViewChanged,
-)
-from tui.controller.view import (
-    View,
-)
+from tui.controller.messages import AnyMessage, Levels, ViewChanged
+from tui.controller.view import View
 from tui.controller.views import (
+    Account,
     AudioView,
+    Barred,
+    ChatLine,
+    JournalEntry,
+    Login,
     LogLine,
     Me,
     Participant,
     RelayView,
+    RoomView,
     SpaceSummary,
     SpaceView,
 )
@@ -92,16 +93,48 @@ class Board:
         for reason, count in counts.items():
             self._put("dropped", self.view.dropped, reason, count)
 
+    def set_account(self, pubkey: str, account: Account | None) -> None:
+        """A key that is kept on this machine; `None` takes it away."""
+        self._put("accounts", self.view.accounts, pubkey, account)
+
+    def set_login(self, login: Login | None) -> None:
+        """The remote signer that is being waited for, or none."""
+        self._set("login", login, self.view.login)
+
+    def set_room(self, room: RoomView | None) -> None:
+        """The room that is only looked at, or none."""
+        self._set("room", room, self.view.room)
+
+    def set_chat(self, id_: str, line: ChatLine | None) -> None:
+        """One line of the chat; of more than `limits.SHOWN_CHAT_LINES` the oldest go."""
+        self._put("chat", self.view.chat, id_, line)
+        self._forget_oldest("chat", self.view.chat, limits.SHOWN_CHAT_LINES)
+
+    def set_journal(self, id_: str, entry: JournalEntry | None) -> None:
+        """One act of moderation; of more than `limits.SHOWN_JOURNAL_LINES` the oldest go."""
+        self._put("journal", self.view.journal, id_, entry)
+        self._forget_oldest("journal", self.view.journal, limits.SHOWN_JOURNAL_LINES)
+
+    def set_barred(self, pubkey: str, barred: Barred | None) -> None:
+        """Somebody who was put out; `None` once pardoned."""
+        self._put("barred", self.view.barred, pubkey, barred)
+
     def participant(self, pubkey: str) -> Participant | None:
         """What clients know, or will know soon, of one person."""
-        waiting: dict[str, Participant | None] = self._changes.get("participants", {})
-        return waiting[pubkey] if pubkey in waiting else self.view.participants.get(pubkey)
+        return self._known("participants", self.view.participants).get(pubkey)
 
-    def clear_participants(self) -> None:
-        """Everybody is gone from view."""
-        people = {*self.view.participants, *self._changes.get("participants", {})}
-        for pubkey in people:
-            self.set_participant(pubkey, None)
+    def chat_line(self, id_: str) -> ChatLine | None:
+        """What clients know, or will know soon, of one line of the chat."""
+        return self._known("chat", self.view.chat).get(id_)
+
+    def clear_space(self) -> None:
+        """Nobody and nothing of a space or room is to be seen any more."""
+        self.set_space(None)
+        self.set_room(None)
+        for field in ("participants", "chat", "journal", "barred"):
+            shown = getattr(self.view, field)
+            for key in list(self._known(field, shown)):
+                self._put(field, shown, key, None)
 
     def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
         """Add a line to the log."""
@@ -144,6 +177,17 @@ class Board:
         if known != value:
             self._changes.setdefault(field, {})[key] = value
             self._flush_soon()
+
+    def _known(self, field: str, shown: dict[str, Any]) -> Mapping[str, Any]:
+        """What clients have, or will have soon: changes that wait come before what is shown."""
+        return ChainMap(self._changes.get(field, {}), shown)
+
+    def _forget_oldest(self, field: str, shown: dict[str, Any], most: int) -> None:
+        if len(shown) + len(self._changes.get(field, {})) > most:
+            known = [value for value in self._known(field, shown).items() if value[1] is not None]
+            known.sort(key=lambda value: (value[1].at, value[0]))
+            for key, _ in known[: len(known) - most]:
+                self._put(field, shown, key, None)
 
     def _flush_soon(self) -> None:
         if self._timer is None:

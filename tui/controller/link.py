@@ -9,21 +9,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from tui.config import limits
 from tui.controller.intents import AnyIntent, Intent, encode_intent
-from tui.controller.messages import (
-    AnyMessage,
-    Levels,
-    ViewChanged,
-    decode_message,
-)
-from tui.controller.views import (
-    LogLine,
-)
+from tui.controller.messages import AnyMessage, Levels, ViewChanged, decode_message
 
 
 class LinkClosed(ConnectionError):
@@ -43,23 +35,31 @@ class Link(Protocol):
         """Detach; the controller goes on."""
 
 
+_WHOLE = ("me", "audio", "space", "login", "room")
+"""Fields of a change that hold one value, `UNSET` where it is as it was."""
+_KEYED = ("relays", "spaces", "participants", "accounts", "chat", "journal", "barred")
+"""Fields of a change that hold values by key, `None` where one is gone."""
+
+
 def merge(older: ViewChanged, newer: ViewChanged) -> ViewChanged:
     """One change with the effect of both, applied in order."""
     if newer.reset:
         return newer
-    gone = (lambda d: {k: v for k, v in d.items() if v is not None}) if older.reset else dict
-    log: tuple[LogLine, ...] = (*older.log, *newer.log)[-limits.LOG_LINES :]
+    fields: dict[str, Any] = {}
+    for name in _WHOLE:
+        value = getattr(newer, name)
+        fields[name] = getattr(older, name) if value is msgspec.UNSET else value
+    for name in _KEYED:
+        values = getattr(older, name) | getattr(newer, name)
+        if older.reset:  # what is gone was never there
+            values = {key: value for key, value in values.items() if value is not None}
+        fields[name] = values
     return ViewChanged(
         version=newer.version,
         reset=older.reset,
-        me=older.me if newer.me is msgspec.UNSET else newer.me,
-        audio=older.audio if newer.audio is msgspec.UNSET else newer.audio,
-        space=older.space if newer.space is msgspec.UNSET else newer.space,
-        relays=gone(older.relays | newer.relays),
-        spaces=gone(older.spaces | newer.spaces),
-        participants=gone(older.participants | newer.participants),
         dropped=older.dropped | newer.dropped,
-        log=log,
+        log=(*older.log, *newer.log)[-limits.LOG_LINES :],
+        **fields,
     )
 
 
@@ -75,9 +75,9 @@ class Outbox:
 
     @property
     def waiting(self) -> int:
-        """Changes of people and spaces; a whole view, which grows no further, counts as none."""
+        """Changed values by key; a whole view, which grows no further, counts as none."""
         view = self._view
-        return 0 if view is None or view.reset else len(view.participants) + len(view.spaces)
+        return 0 if view is None or view.reset else sum(len(getattr(view, f)) for f in _KEYED)
 
     def put(self, message: AnyMessage) -> None:
         """Add a message without ever waiting."""

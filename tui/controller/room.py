@@ -66,8 +66,7 @@ class Room:
     def end(self) -> None:
         """The session is over."""
         self._session = None
-        self._board.clear_participants()
-        self._board.set_space(None)
+        self._board.clear_space()
 
     # -- what the session says
 
