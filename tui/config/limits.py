@@ -7,7 +7,7 @@ LINK_FRAME_BYTES = 16 * 1024 * 1024  # one snapshot of 10,000 participants is ab
 INTENT_BYTES = 16 * 1024  # one intent on the controller's socket
 LINK_CLIENTS = 16  # screens and scripts attached to one controller
 SHOWN_CHAT_LINES = 500  # lines of one chat that screens show; older ones go
-SHOWN_JOURNAL_LINES = 1_000  # acts of moderation that screens show; the export has all that are kept
+SHOWN_JOURNAL_LINES = 1_000  # acts of moderation that screens show; an export has all of them
 DROPPED_SECONDS = 5.0  # between two messages about what was dropped for one cause
 
 # Spaces
@@ -169,3 +169,14 @@ LOG_TEXT = 500  # characters of one line of the log screen
 MAILBOX_INTENTS = 256  # intents that wait to be carried out
 LIST_SECONDS = 5.0  # until `spaces list` shows what has come
 DOCTOR_SECONDS = 5.0  # for a relay to answer the doctor
+
+# nostr: the cache
+CACHE_EVENTS = 5_000  # events of one kind; what was not used for longest goes first
+CACHE_BYTES = 8 * 1024 * 1024  # of one kind; 5,000 profiles take about 5 MB
+CACHE_FOUND = 10_000  # events of one read
+CACHE_WAITING = 5_000  # events that wait for the disk; the lobby's first minute brings hundreds
+CACHE_USE_SECONDS = 3_600  # how exactly it is remembered when an event was last used
+CACHE_READ_SECONDS = 1.0  # after that the relays answer as well
+CACHE_LOCK_SECONDS = 1.0  # for another process that is writing; a commit takes milliseconds
+CACHE_CLOSE_SECONDS = 2.0  # for the last commit; quitting must not hang on a dead disk
+CACHE_FILES_ASIDE = 9  # damaged or foreign files that are kept beside the cache

@@ -16,6 +16,7 @@ from typing import Self
 from tui.config import limits
 from tui.controller import intents, seat
 from tui.controller.board import Board
+from tui.controller.drops import Drops
 from tui.controller.identity import Identity
 from tui.controller.intents import AnyIntent, intent_name
 from tui.controller.link import QueueLink
@@ -52,11 +53,13 @@ class Controller:
         self._identity = Identity(options, board)
         self._relays = Relays(pool, board)
         self._lobby = LobbyWatch(pool, board, now=now, monotonic=monotonic)
+        self._drops = Drops(board, monotonic)
         self._stay = Stay(
             options,
             board=board,
             pool=pool,
             relays=self._relays,
+            drops=self._drops,
             refuse=self._refuse,
             now=now,
             monotonic=monotonic,
@@ -182,10 +185,9 @@ class Controller:
 
     def _look(self) -> None:
         self._lobby.tick()
-        dropped = dict(self._pool.counts)
-        if self._stay.session is not None:
-            dropped |= self._stay.session.dropped
-        self._board.set_dropped(dropped)
+        self._drops.look("relays", self._pool.counts)
+        self._stay.look()
+        self._drops.show()
 
 
 async def _every(seconds: float, look: Callable[[], None]) -> None:

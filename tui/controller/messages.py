@@ -159,7 +159,7 @@ class Reacted(Message, frozen=True, tag="reaction"):
 
 
 class Dropped(Message, frozen=True, tag="dropped"):
-    """What was dropped for this cause since the last such message of it: `count` so far."""
+    """More was dropped for this cause, `count` so far; at most one in five seconds for each."""
 
     cause: str
     count: int

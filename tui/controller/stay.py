@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tui.audio.errors import InvalidAudioSpec
 from tui.controller import intents
 from tui.controller.board import Board
+from tui.controller.drops import Drops
 from tui.controller.entrance import Entrance
 from tui.controller.intents import AnyIntent
 from tui.controller.messages import Failed, SpaceClosed
@@ -38,6 +39,7 @@ class Stay:
         board: Board,
         pool: Pool,
         relays: Relays,
+        drops: Drops,
         refuse: Callable[[AnyIntent, Refusal], None],
         now: Callable[[], float],
         monotonic: Callable[[], float],
@@ -46,6 +48,7 @@ class Stay:
         self.session: SpaceSession | None = None
         self._options = options
         self._board = board
+        self._drops = drops
         self._pool = pool
         self._refuse = refuse
         self._now = now
@@ -70,6 +73,11 @@ class Stay:
         """Show how loud people are; a few times a second."""
         if self._room is not None:
             self._room.tick()
+
+    def look(self) -> None:
+        """Take the counts of what the present space has dropped."""
+        if self.session is not None:
+            self._drops.look("space", self.session.dropped)
 
     async def enter(
         self,
@@ -127,6 +135,8 @@ class Stay:
             self._board.occurred(Failed(f"the session broke: {error!r}", "internal"))
             self._board.occurred(SpaceClosed("an error of ours; see the controller's log"))
         finally:
+            self.look()
+            self._drops.part_ended("space")
             self.session = self._staying = None
             if self._room is not None:
                 self._room.end()
