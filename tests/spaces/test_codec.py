@@ -111,7 +111,7 @@ def test_every_kind_has_a_reader_and_unknown_kinds_have_none(
     content = json.dumps({"id": "x"})
     for kind in OURS:
         codec.decode(make(kind, host.pubkey, content, [("p", host.pubkey)]))
-    for kind in (0, 1, 30312, 31199):
+    for kind in (0, 1, 30311, 31199):
         with pytest.raises(InvalidSpaceEvent, match=f"kind {kind}"):
             codec.decode(make(kind, host.pubkey, content))
 
@@ -214,17 +214,32 @@ def test_a_join_that_nobody_can_read_is_none(
         codec.decode(make(events.JOIN_SPACE, guest.pubkey, content))
 
 
-def test_whoever_asks_to_speak_may_leave_out_p_and_d_but_not_name_another(
-    make: Callable[..., Event], guest: LocalSigner, host: LocalSigner
+def test_whoever_asks_to_speak_may_leave_out_p_and_d(
+    make: Callable[..., Event], guest: LocalSigner
 ) -> None:
     kind = events.REQUEST_SPEECH
     asked = codec.decode(make(kind, guest.pubkey))
     assert asked == codec.decode(make(kind, guest.pubkey, "", [("p",)]))
     assert asked == codec.decode(make(kind, guest.pubkey, "please", [("p", guest.pubkey)]))
     assert isinstance(asked, events.SpeechAsked)
-    assert (asked.signer, asked.withdrawn) == (guest.pubkey, False)
-    with pytest.raises(InvalidSpaceEvent, match="proposal"):
-        codec.decode(make(kind, host.pubkey, "", [("p", guest.pubkey)]))
+    assert (asked.signer, asked.withdrawn, asked.since) == (guest.pubkey, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", ""),
+        ("do come up", "do come up"),
+        ("a\n\x1b[31mb\u202ec", "a [31mbc"),
+        ("m" * 1000, "m" * limits.MESSAGE_LENGTH),
+    ],
+)
+def test_who_names_somebody_else_proposes_that_they_speak(
+    make: Callable[..., Event], guest: LocalSigner, host: LocalSigner, content: str, message: str
+) -> None:
+    found = codec.decode(make(events.REQUEST_SPEECH, host.pubkey, content, [("p", guest.pubkey)]))
+    assert isinstance(found, events.SpeechProposed)
+    assert (found.signer, found.target, found.message) == (host.pubkey, guest.pubkey, message)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ DRAIN_SECONDS = 2.0  # for clients to read their last messages when the controll
 SETTING_CHARS = 1_024  # a URL, a path or a device's name in the settings
 ICE_SERVERS = 8  # STUN and TURN servers; each one delays gathering
 WAITING_DRAFTS = 1_000  # events of one session that wait to be signed
+PASSWORD_CHARS = 1_024  # of a space's password that count; nobody types more
+THROTTLED = 10_000  # people whose rate is remembered by one throttle; about 1.5 MB
 EARLY_REQUESTS = 64  # connection requests kept until the asker's JOIN or promotion is here
 REFUSALS = 1_000  # peers remembered for having refused us
 

@@ -1,8 +1,8 @@
 """Verified Nostr events to typed events of a space (Nostr Spaces Protocol, seed 000).
 
 Reads what the draft and other clients write, also where they differ from what we write: a missing
-`p` on a speech request, `producer` for `provider`, empty contents, metrics as strings.
-Everything here is pure: time comes in as an argument.
+`p` on a speech request, `producer` for `provider`, empty contents, metrics as strings. The table of
+all kinds is PROTOCOL.md beside this file. Everything here is pure: no clock, no keys.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from typing import Any, Final, TypedDict, TypeVar
 import msgspec
 
 from tui.config import limits
-from tui.nostr.event import BAD_JSON, Event
+from tui.nostr.event import BAD_JSON, Event, expiration
 from tui.nostr.text import clean_text
 from tui.nostr.url import InvalidRelayUrl, relay_url
 from tui.spaces.events import (
@@ -23,15 +23,21 @@ from tui.spaces.events import (
     DEMOTE_TO_PEER,
     DROP_CONNECTION,
     ICE_CANDIDATE,
+    INVITE_PEER,
     JOIN_SPACE,
     LEAVE_SPACE,
+    MUTE_REQUEST,
     OPEN_JOIN_LIFETIME,
+    PROMOTE_COHOST,
     PROMOTE_SPEAKER,
+    REMOVE_PEER,
     REQUEST_SPEECH,
     RESERVE_CONNECTION,
     SDP_ANSWER,
     SDP_OFFER,
+    Access,
     CandidateFound,
+    CohostPromoted,
     ConnectionConfirmed,
     ConnectionDropped,
     ConnectionReserved,
@@ -39,9 +45,12 @@ from tui.spaces.events import (
     IceCandidate,
     InvalidSpaceEvent,
     Metrics,
+    MuteRequested,
     PeerDemoted,
+    PeerInvited,
     PeerJoined,
     PeerLeft,
+    PeerRemoved,
     SdpAnswered,
     SdpOffered,
     SpaceCreated,
@@ -50,9 +59,12 @@ from tui.spaces.events import (
     SpaceRef,
     SpeakerPromoted,
     SpeechAsked,
+    SpeechProposed,
     check_space_id,
     is_pubkey,
 )
+from tui.spaces.rooms import read_announcement
+from tui.spaces.share import ROOM
 
 __all__ = [
     "InvalidSpaceEvent",
@@ -76,12 +88,20 @@ class _Place(TypedDict):
     id: str
 
 
+_Reader = Callable[[Event, _Place], SpaceEvent]
+
+
 class _CreateContent(msgspec.Struct):
     id: str
     name: object = ""
     host: object = None
     summary: object = ""
     relays: object = ()
+    image: object = ""
+    starts: object = 0
+    language: object = ""
+    topics: object = ()
+    access: object = ""
 
 
 class _JoinContent(msgspec.Struct):
@@ -97,13 +117,19 @@ class _TypeContent(msgspec.Struct):
     type: str = "consumer"
 
 
-def decode(event: Event) -> SpaceEvent:
+OpenJoin = Callable[[str], str]
+"""The plain JSON of a JOIN's content in a space with a password; raises `ValueError`."""
+
+
+def decode(event: Event, open_join: OpenJoin | None = None) -> SpaceEvent:
     """Read one verified event; raise `InvalidSpaceEvent` for anything that is not of a space."""
     reader = _READERS.get(event.kind)
-    if reader is None:
+    if reader is None and event.kind != ROOM:
         raise InvalidSpaceEvent(f"kind {event.kind} is not of a space")
     if not any(tag[:2] == ("webrtc", "spaces") for tag in event.tags):
         raise InvalidSpaceEvent("no webrtc tag")
+    if reader is None:
+        return read_announcement(event)
     host = event.first("h") or (event.pubkey if event.kind == CREATE_SPACE else "")
     if not is_pubkey(host):
         raise InvalidSpaceEvent("h is no pubkey")
@@ -112,8 +138,15 @@ def decode(event: Event) -> SpaceEvent:
     else:
         space_id = event.first("s") or ""
     check_space_id(space_id)
-    space = SpaceRef(host, space_id)
-    return reader(event, _Place(space=space, signer=event.pubkey, at=event.created_at, id=event.id))
+    place = _Place(
+        space=SpaceRef(host, space_id), signer=event.pubkey, at=event.created_at, id=event.id
+    )
+    if event.kind == JOIN_SPACE and open_join is not None:
+        try:
+            event = msgspec.structs.replace(event, content=open_join(event.content))
+        except ValueError:
+            raise InvalidSpaceEvent("cannot be read with the password") from None
+    return reader(event, place)
 
 
 def _read_create(event: Event, place: _Place) -> SpaceEvent:
@@ -127,6 +160,11 @@ def _read_create(event: Event, place: _Place) -> SpaceEvent:
         metrics=read_metrics(host.get("networkMetrics")),
         summary=_text(content.summary, limits.SUMMARY_LENGTH),
         relays=tuple(islice(_relay_urls(content.relays), limits.SPACE_RELAYS)),
+        image=_web_url(content.image),
+        starts=_number(content.starts, limits.TIMESTAMP),
+        language=_text(content.language, limits.LANGUAGE_LENGTH).lower(),
+        topics=tuple(islice(_topics(content.topics), limits.TOPICS)),
+        access=_access(content.access),
     )
 
 
@@ -136,82 +174,101 @@ def _relay_urls(value: object) -> Iterator[str]:
             yield relay_url(text if isinstance(text, str) else "")
 
 
-def _read_close(event: Event, place: _Place) -> SpaceEvent:
-    return SpaceEnded(**place)
+def _topics(value: object) -> Iterator[str]:
+    found = value[: 4 * limits.TOPICS] if isinstance(value, list) else []
+    topics = (_text(text, limits.TOPIC_LENGTH).removeprefix("#").lower() for text in found)
+    yield from filter(None, dict.fromkeys(topics))
+
+
+def _web_url(value: object) -> str:
+    """An http(s) address without anything that moves a cursor or a line; otherwise empty."""
+    if not isinstance(value, str) or len(value) > limits.WEB_URL_LENGTH:
+        return ""
+    plain = value.isascii() and value.isprintable() and " " not in value
+    return value if plain and value.startswith(("https://", "http://")) else ""
+
+
+def _access(value: object) -> Access:
+    match value:
+        case "invite" | "password":
+            return value
+        case str() if value not in ("", "open"):
+            return "invite"  # a restriction that we do not know: let in nobody by mistake
+        case _:
+            return "open"
 
 
 def _read_join(event: Event, place: _Place) -> SpaceEvent:
     content = _content(event, _JoinContent)
-    try:
-        # No date makes it count for longer than none: a ghost must go.
-        until = min(int(event.first("expiration") or ""), event.created_at + OPEN_JOIN_LIFETIME)
-    except ValueError:
-        until = event.created_at + OPEN_JOIN_LIFETIME
+    latest = event.created_at + OPEN_JOIN_LIFETIME
+    until = expiration(event)
     return PeerJoined(
         **place,
         name=_text(content.name, limits.NAME_LENGTH),
         metrics=read_metrics(content.networkMetrics),
-        until=until,
+        # No date makes it count for longer than none: a ghost must go.
+        until=latest if until is None else min(until, latest),
         nip44="nip44" in event.values("enc"),
+        lasting=until is None,
     )
 
 
-def _read_leave(event: Event, place: _Place) -> SpaceEvent:
-    return PeerLeft(**place)
-
-
-def _read_promote(event: Event, place: _Place) -> SpaceEvent:
-    return SpeakerPromoted(**place, target=_target(event))
-
-
-def _read_demote(event: Event, place: _Place) -> SpaceEvent:
-    return PeerDemoted(**place, target=_target(event), reason=_reason(event))
-
-
 def _read_speech(event: Event, place: _Place) -> SpaceEvent:
-    if event.first("p") not in (None, event.pubkey):
-        raise InvalidSpaceEvent("a proposal to speak, not a request")
-    return SpeechAsked(**place, withdrawn=event.first("status") == "withdrawn")
+    if event.first("p") in (None, event.pubkey):
+        since = _number(event.first("since"), limits.TIMESTAMP)
+        return SpeechAsked(
+            **place, withdrawn=event.first("status") == "withdrawn", since=min(since, place["at"])
+        )
+    message = _text(event.content, limits.MESSAGE_LENGTH)
+    return SpeechProposed(**place, target=_target(event), message=message)
 
 
-def _read_reserve(event: Event, place: _Place) -> SpaceEvent:
-    return ConnectionReserved(**place, to=_target(event), type=_connection_type(event))
+def _read_mute_request(event: Event, place: _Place) -> SpaceEvent:
+    return MuteRequested(**place, target="" if event.first("p") is None else _target(event))
 
 
-def _read_confirm(event: Event, place: _Place) -> SpaceEvent:
-    return ConnectionConfirmed(**place, to=_target(event), type=_connection_type(event))
+def _bare(shape: type[SpaceEnded | PeerLeft]) -> _Reader:
+    return lambda event, place: shape(**place)
+
+
+def _act(shape: type[SpeakerPromoted | CohostPromoted | PeerInvited]) -> _Reader:
+    return lambda event, place: shape(**place, target=_target(event))
+
+
+def _act_with_reason(shape: type[PeerDemoted | PeerRemoved]) -> _Reader:
+    return lambda event, place: shape(**place, target=_target(event), reason=_reason(event))
+
+
+def _typed(shape: type[ConnectionReserved | ConnectionConfirmed]) -> _Reader:
+    return lambda event, place: shape(**place, to=_target(event), type=_connection_type(event))
 
 
 def _read_drop(event: Event, place: _Place) -> SpaceEvent:
     return ConnectionDropped(**place, to=_target(event), reason=_reason(event))
 
 
-def _read_offer(event: Event, place: _Place) -> SpaceEvent:
-    return SdpOffered(**place, to=_target(event), content=event.content)
+def _sealed(shape: type[SdpOffered | SdpAnswered | CandidateFound]) -> _Reader:
+    return lambda event, place: shape(**place, to=_target(event), content=event.content)
 
 
-def _read_answer(event: Event, place: _Place) -> SpaceEvent:
-    return SdpAnswered(**place, to=_target(event), content=event.content)
-
-
-def _read_candidate(event: Event, place: _Place) -> SpaceEvent:
-    return CandidateFound(**place, to=_target(event), content=event.content)
-
-
-_READERS: Final[dict[int, Callable[[Event, _Place], SpaceEvent]]] = {
+_READERS: Final[dict[int, _Reader]] = {
     CREATE_SPACE: _read_create,
-    CLOSE_SPACE: _read_close,
+    CLOSE_SPACE: _bare(SpaceEnded),
     JOIN_SPACE: _read_join,
-    LEAVE_SPACE: _read_leave,
-    PROMOTE_SPEAKER: _read_promote,
-    DEMOTE_TO_PEER: _read_demote,
+    LEAVE_SPACE: _bare(PeerLeft),
+    REMOVE_PEER: _act_with_reason(PeerRemoved),
+    PROMOTE_SPEAKER: _act(SpeakerPromoted),
+    PROMOTE_COHOST: _act(CohostPromoted),
+    DEMOTE_TO_PEER: _act_with_reason(PeerDemoted),
+    INVITE_PEER: _act(PeerInvited),
     REQUEST_SPEECH: _read_speech,
-    RESERVE_CONNECTION: _read_reserve,
-    CONFIRM_CONNECTION: _read_confirm,
+    MUTE_REQUEST: _read_mute_request,
+    RESERVE_CONNECTION: _typed(ConnectionReserved),
+    CONFIRM_CONNECTION: _typed(ConnectionConfirmed),
     DROP_CONNECTION: _read_drop,
-    SDP_OFFER: _read_offer,
-    SDP_ANSWER: _read_answer,
-    ICE_CANDIDATE: _read_candidate,
+    SDP_OFFER: _sealed(SdpOffered),
+    SDP_ANSWER: _sealed(SdpAnswered),
+    ICE_CANDIDATE: _sealed(CandidateFound),
 }
 
 _Content = TypeVar("_Content", _CreateContent, _JoinContent, _ReasonContent, _TypeContent)

@@ -204,9 +204,13 @@ Moderation = SpeakerPromoted | CohostPromoted | PeerDemoted | PeerRemoved | Peer
 
 
 class SpeechAsked(SpaceEvent, frozen=True, kw_only=True):
-    """REQUEST_SPEECH (21105) of the signer for itself; `withdrawn` takes the hand down."""
+    """REQUEST_SPEECH (21105) of the signer for itself; `withdrawn` takes the hand down.
+
+    `since` is when the hand went up, as the signer says; 0 where it says nothing.
+    """
 
     withdrawn: bool
+    since: int = 0
 
 
 class Signal(SpaceEvent, frozen=True, kw_only=True):
