@@ -24,6 +24,7 @@ def test_places_follow_the_base_directories(tmp_path: Path, runtime: Path) -> No
         "XDG_RUNTIME_DIR": str(runtime),
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
     paths = Paths("work", environ)
     assert paths.socket == runtime / "spaces/work/controller.sock"
@@ -31,6 +32,7 @@ def test_places_follow_the_base_directories(tmp_path: Path, runtime: Path) -> No
     assert paths.controller_log == tmp_path / "state/spaces/work/controller.log"
     assert paths.settings == tmp_path / "config/spaces/work/settings.toml"
     assert mode(paths.runtime) == mode(paths.runtime.parent) == mode(paths.state) == 0o700
+    assert paths.cache == tmp_path / "cache/spaces/work/events.sqlite"
     assert not (tmp_path / "config").exists()
 
 

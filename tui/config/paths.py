@@ -69,6 +69,11 @@ class Paths:
         return self._base("XDG_CONFIG_HOME", ".config")
 
     @property
+    def cache(self) -> Path:
+        """What relays said before; whoever opens the file makes its directory."""
+        return self._base("XDG_CACHE_HOME", ".cache") / "events.sqlite"
+
+    @property
     def socket(self) -> Path:
         """Where the controller listens."""
         return self.runtime / SOCKET_NAME
