@@ -61,6 +61,8 @@ class ScriptedRelay:
         self.accepted = 0  # connections so far
         self.port = 0
         self.answers_req = True
+        self.cap = 1_000_000  # events of one filter's answer
+        self.heeds_until = True
         self.answer_publish: Callable[[Event], list[Any] | None] = lambda event: [
             "OK",
             event.id,
@@ -163,13 +165,15 @@ class ScriptedRelay:
                 self._subscriptions[connection, id_] = filters
                 found: dict[str, Event] = {}
                 for obj in filters:
+                    if not self.heeds_until:
+                        obj.pop("until", None)
                     filter_ = check_filter(obj)
                     newest = sorted(
                         filter(filter_.matches, self.stored),
                         key=lambda event: event.created_at,
                         reverse=True,
                     )
-                    found |= {event.id: event for event in newest[: filter_.limit]}
+                    found |= {event.id: event for event in newest[: filter_.limit][: self.cap]}
                 for event in found.values():
                     await connection.send(encode(["EVENT", id_, event]))
                 await connection.send(encode(["EOSE", id_]))

@@ -185,6 +185,24 @@ async def test_a_subscription_may_be_bound_to_relays(start_relay: Start, until: 
         assert inbox.eose == [other.url]
 
 
+async def test_a_subscription_reaches_the_relays_it_is_bound_to_when_they_are_added(
+    start_relay: Start, sign: Any, until: Any
+) -> None:
+    one, later = await start_relay(), await start_relay()
+    await later.store(await sign())
+    async with connected(one) as pool:
+        inbox = Inbox(pool, relays=[later.url])
+        await pool.add_relay(later.url)
+        await until(lambda: inbox.eose == [later.url])
+        assert inbox.events == later.stored
+        await pool.remove_relay(later.url)
+        await until(lambda: not later.connections)
+        await later.store(await sign("2"))
+        await pool.add_relay(later.url)
+        await until(lambda: len(inbox.events) == 2)
+        assert one.requests() == []
+
+
 async def test_a_callback_that_fails_harms_nobody(relay: Any, sign: Any, until: Any) -> None:
     def fail(event: Event, url: str) -> None:
         raise ZeroDivisionError
@@ -239,6 +257,135 @@ async def test_filters_and_subscriptions_are_bounded(monkeypatch: pytest.MonkeyP
         Inbox(pool)
     first.subscription.close()
     Inbox(pool)
+
+
+# --- the whole past --------------------------------------------------------------------------
+
+
+async def test_with_page_the_whole_past_comes_and_then_what_is_new(
+    relay: Any, sign: Any, until: Any
+) -> None:
+    relay.cap = 60
+    for number in range(200):
+        await relay.store(await sign(str(number), created_at=1_000 + number // 20))
+    async with connected(relay) as pool:
+        inbox, cut = Inbox(pool, page=True), Inbox(pool)
+        await until(lambda: inbox.eose and cut.eose)
+        assert (len(inbox.events), len(cut.events)) == (200, 60)
+        assert inbox.eose == [relay.url]
+        await relay.store(await sign("live"))
+        await until(lambda: len(inbox.events) == 201)
+        assert len(relay._subscriptions) == 2  # none is left behind by the pages
+        assert pool.counts["unsolicited"] == 0
+
+
+async def test_live_events_come_while_the_past_is_paged_in(
+    relay: Any, sign: Any, until: Any
+) -> None:
+    relay.cap = 60
+    for number in range(100):
+        await relay.store(await sign(str(number), created_at=number))
+    async with connected(relay) as pool:
+        inbox = Inbox(pool, page=True)
+        await until(relay.requests)
+        relay.answers_req = False
+        await until(lambda: len(relay.requests()) == 2)
+        assert not inbox.eose
+        live = await sign("live")
+        await relay.store(live)
+        await until(lambda: live in inbox.events)
+        await relay.say(["EOSE", relay.requests()[1][1]])
+        await until(lambda: inbox.eose)
+
+
+async def test_after_a_reconnect_only_the_gap_is_paged_in(
+    relay: Any, sign: Any, until: Any
+) -> None:
+    relay.cap = 60
+    for number in range(200):
+        await relay.store(await sign(str(number), created_at=1_000 + number))
+    async with connected(relay) as pool:
+        inbox = Inbox(pool, page=True)
+        await until(lambda: inbox.eose)
+        await relay.die()
+        await until(lambda: pool.status()[relay.url].state != "connected")
+        now = int(time.time())
+        missed = [await sign(f"missed {number}", created_at=now - number) for number in range(150)]
+        relay.stored += missed
+        before = len(relay.requests())
+        await relay.start()
+        await until(lambda: len(inbox.eose) == 2)
+        assert {event.id for event in missed} <= {event.id for event in inbox.events}
+        assert len(inbox.events) == 350
+        assert all("since" in request[2] for request in relay.requests()[before:])
+
+
+async def test_a_connection_lost_amid_the_past_begins_anew(
+    relay: Any, sign: Any, until: Any
+) -> None:
+    relay.cap = 60
+    for number in range(200):
+        await relay.store(await sign(str(number), created_at=1_000 + number))
+    async with connected(relay) as pool:
+        inbox = Inbox(pool, page=True)
+        await until(lambda: len(relay.requests()) == 1)
+        relay.answers_req = False
+        await until(lambda: len(relay.requests()) == 2)
+        await relay.die()
+        relay.answers_req = True
+        await relay.start()
+        await until(lambda: inbox.eose)
+        assert len(inbox.events) == 200
+
+
+async def test_a_relay_that_does_not_heed_until_is_left_with_what_it_sent(
+    relay: Any, sign: Any, until: Any
+) -> None:
+    relay.cap, relay.heeds_until = 60, False
+    for number in range(100):
+        await relay.store(await sign(str(number), created_at=number))
+    async with connected(relay) as pool:
+        inbox = Inbox(pool, page=True)
+        await until(lambda: inbox.eose)
+        assert len(inbox.events) == 60
+        assert len(relay.requests()) == 2
+
+
+async def test_a_relay_that_refuses_a_page_goes_on_with_new_events(
+    relay: Any, sign: Any, until: Any
+) -> None:
+    relay.cap = 60
+    for number in range(100):
+        await relay.store(await sign(str(number), created_at=number))
+    async with connected(relay) as pool:
+        inbox = Inbox(pool, page=True)
+        await until(relay.requests)
+        relay.answers_req = False
+        await until(lambda: len(relay.requests()) == 2)
+        await relay.say(["CLOSED", relay.requests()[1][1], "rate-limited: slow down"])
+        await until(lambda: len(relay.requests()) == 3)  # once more, after a pause
+        assert relay.requests()[1] == relay.requests()[2]
+        await relay.say(["CLOSED", relay.requests()[1][1], "invalid: no until"])
+        await until(lambda: inbox.eose)
+        assert inbox.closed == []
+        live = await sign("live")
+        await relay.store(live)
+        await until(lambda: live in inbox.events)
+
+
+async def test_closing_while_the_past_is_paged_in(relay: Any, sign: Any, until: Any) -> None:
+    relay.cap = 60
+    for number in range(100):
+        await relay.store(await sign(str(number), created_at=number))
+    async with connected(relay) as pool:
+        inbox = Inbox(pool, page=True)
+        await until(relay.requests)
+        relay.answers_req = False
+        await until(lambda: len(relay.requests()) == 2)
+        inbox.subscription.close()
+        page_id = relay.requests()[1][1]
+        await until(lambda: ["CLOSE", page_id] in relay.received)
+        assert ["CLOSE", inbox.id] in relay.received
 
 
 # --- relays that misbehave -------------------------------------------------------------------
@@ -304,16 +451,52 @@ async def test_notices_and_challenges_are_surfaced_but_not_without_end(
         assert seen[1:] == [f"n{number}" for number in range(limits.RELAY_NOTICES - 1)]
 
 
-async def test_a_refused_subscription_is_surfaced_and_tried_again_later(
+async def test_a_subscription_that_a_relay_ends_is_asked_for_again(
+    relay: Any, sign: Any, until: Any
+) -> None:
+    async with connected(relay) as pool:
+        inbox = Inbox(pool)
+        await until(lambda: inbox.eose)
+        await relay.say(["CLOSED", inbox.id, "error: restarting"])
+        await until(lambda: len(inbox.eose) == 2)
+        assert inbox.closed == [(relay.url, "error: restarting")]
+        live = await sign("live")
+        await relay.store(live)
+        await until(lambda: inbox.events == [live])
+
+
+async def test_a_relay_that_always_refuses_is_asked_less_and_less_and_then_no_more(
     relay: Any, until: Any
 ) -> None:
     relay.answers_req = False
-    async with connected(relay) as pool:
+    rng = NoPause()
+    timing = msgspec.structs.replace(QUICK, retry_first=1.0, retry_longest=10.0)
+    async with connected(relay, rng=rng, timing=timing) as pool:
+        inbox = Inbox(pool)
+        for attempt in range(limits.CLOSED_RETRIES + 1):
+            await until(lambda attempt=attempt: len(relay.requests()) == attempt + 1)
+            await relay.say(["CLOSED", inbox.id, "rate-limited: slow down"])
+        await until(lambda: len(inbox.closed) == limits.CLOSED_RETRIES + 1)
+        assert rng.bounds == [(0.5, 1), (1, 2), (2, 4), (4, 8), (5, 10), (5, 10)]
+        relay.answers_req = True
+        await relay.die()
+        await relay.start()
+        await until(lambda: inbox.eose)  # a new connection is a new chance
+
+
+@pytest.mark.parametrize("prefix", ["auth-required", "restricted", "blocked", "invalid"])
+async def test_a_refusal_that_stays_is_surfaced_and_not_argued_with(
+    relay: Any, until: Any, prefix: str
+) -> None:
+    relay.answers_req = False
+    rng = NoPause()
+    async with connected(relay, rng=rng) as pool:
         inbox = Inbox(pool)
         await until(relay.requests)
-        await relay.say(["CLOSED", inbox.id, "auth-required: who are you?"])
+        await relay.say(["CLOSED", inbox.id, f"{prefix}: who are you?"])
         await until(lambda: inbox.closed)
-        assert inbox.closed == [(relay.url, "auth-required: who are you?")]
+        assert inbox.closed == [(relay.url, f"{prefix}: who are you?")]
+        assert rng.bounds == []
         relay.answers_req = True
         await relay.die()
         await relay.start()
@@ -667,6 +850,14 @@ async def test_fetch_does_not_wait_long_for_a_relay_that_never_connects(
     async with Pool([quick.url, never.url], timing=timing) as pool, asyncio.timeout(5):
         assert await pool.fetch(ALL, timeout=1_000) == quick.stored
     never.gate.set()
+
+
+async def test_fetch_gets_what_a_relay_does_not_send_at_once(relay: Any, sign: Any) -> None:
+    relay.cap = 60
+    relay.stored += [await sign(str(number), created_at=number // 30) for number in range(500)]
+    async with connected(relay) as pool:
+        assert len(await pool.fetch(ALL)) == 500
+        assert len(await pool.fetch([Filter(limit=100)])) >= 100
 
 
 async def test_fetch_is_bounded(relay: Any, sign: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.config import limits
-from tui.nostr.filter import Filter
-from tui.nostr.relay import Backoff, filters_after_gap
+from tui.nostr.relay import Backoff
 
 
 class Middle(random.Random):
@@ -32,22 +30,3 @@ def test_pauses_are_jittered_within_bounds(seed: int) -> None:
 def test_two_clients_do_not_come_back_in_step() -> None:
     one, other = (Backoff(random.Random(seed), 1.0, 60.0) for seed in (1, 2))
     assert [one.pause() for _ in range(4)] != [other.pause() for _ in range(4)]
-
-
-OVERLAP = limits.RESUBSCRIBE_OVERLAP
-
-
-def test_after_a_gap_a_limit_loses_nothing() -> None:
-    plain = Filter(kinds=(1,), since=5)
-    limited = Filter(kinds=(2,), limit=10)
-    only_new = Filter(kinds=(3,), limit=0)
-    later = Filter(kinds=(4,), limit=1, since=5_000)
-    assert filters_after_gap([plain, limited, only_new, later], 2_000.9) == [
-        plain,
-        limited,
-        Filter(kinds=(2,), since=2_000 - OVERLAP),
-        Filter(kinds=(3,), since=2_000 - OVERLAP),
-        later,
-        Filter(kinds=(4,), since=5_000),
-    ]
-    assert filters_after_gap([only_new], 10.0) == [Filter(kinds=(3,), since=0)]

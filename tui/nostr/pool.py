@@ -20,13 +20,7 @@ import msgspec
 from tui.config import limits
 from tui.nostr.event import Event, signature_ok
 from tui.nostr.filter import Filter, InvalidFilter
-from tui.nostr.messages import (
-    ClosedMessage,
-    EoseMessage,
-    EventMessage,
-    encode_event_message,
-    encode_req,
-)
+from tui.nostr.messages import encode_event_message, encode_req
 from tui.nostr.relay import Published, RelayConnection, RelayStatus, Timing
 from tui.nostr.url import InvalidRelayUrl, relay_url
 
@@ -47,6 +41,7 @@ class Subscription:
         filters: tuple[Filter, ...],
         *,
         relays: frozenset[str] | None,
+        page: bool,
         on_event: Callable[[Event, str], None],
         on_eose: Callable[[str], None] | None,
         on_closed: Callable[[str, str], None] | None,
@@ -54,6 +49,7 @@ class Subscription:
         self.id = id_
         self.filters = filters
         self.relays = relays
+        self.page = page
         self._pool = pool
         self.on_event = on_event
         self.on_eose = on_eose
@@ -174,12 +170,15 @@ class Pool:
         on_eose: Callable[[str], None] | None = None,
         on_closed: Callable[[str, str], None] | None = None,
         relays: Iterable[str] | None = None,
+        page: bool = False,
     ) -> Subscription:
-        """Ask relays (all, or those named) for events, stored ones first, until closed.
+        """Ask relays (all, or those named, also if added later) for events until closed.
 
-        `on_event(event, url)` gets each verified event that matches once; `on_eose(url)` and
-        `on_closed(url, reason)` may come again after a reconnect. Raises InvalidFilter,
-        TooManySubscriptions.
+        `on_event(event, url)` gets each verified event that matches once, stored ones first. With
+        `page` all that a relay has stored comes (up to each filter's `limit` and to
+        `limits.PAGED_EVENTS`), however little the relay sends at once; `on_eose(url)` says that it
+        has come. `on_eose` and `on_closed(url, reason)` may come again: after a reconnect, or when
+        what the relay ended is asked for once more. Raises InvalidFilter, TooManySubscriptions.
         """
         if not 1 <= len(filters) <= limits.FILTERS:
             raise InvalidFilter(f"a subscription has 1 to {limits.FILTERS} filters")
@@ -191,6 +190,7 @@ class Pool:
             str(self._last_id),
             tuple(filters),
             relays=None if relays is None else frozenset(map(relay_url, relays)),
+            page=page,
             on_event=on_event,
             on_eose=on_eose,
             on_closed=on_closed,
@@ -200,7 +200,7 @@ class Pool:
         self._subscriptions[subscription.id] = subscription
         for connection in self._relays.values():
             if subscription.includes(connection.url):
-                connection.subscribe(subscription.id, subscription.filters)
+                connection.subscribe(subscription.id, subscription.filters, subscription.page)
         return subscription
 
     async def publish(
@@ -245,6 +245,8 @@ class Pool:
         def on_event(event: Event, _url: str) -> None:
             if len(events) < limits.FETCHED_EVENTS:
                 events[event.id] = event
+            else:
+                self._wake()
 
         def on_end(url: str, _reason: str = "") -> None:
             ended.add(url)
@@ -252,10 +254,10 @@ class Pool:
 
         def complete(*states: str) -> bool:
             asked = {url for url in self._in_state(*states) if subscription.includes(url)}
-            return bool(ended) and asked <= ended
+            return len(events) >= limits.FETCHED_EVENTS or (bool(ended) and asked <= ended)
 
         subscription = self.subscribe(
-            filters, on_event, on_eose=on_end, on_closed=on_end, relays=relays
+            filters, on_event, on_eose=on_end, on_closed=on_end, relays=relays, page=True
         )
         try:
             started = self._monotonic()
@@ -279,7 +281,7 @@ class Pool:
             raise InvalidRelayUrl(f"more than {limits.RELAYS} relays")
         connection = self._relays[url] = RelayConnection(
             url,
-            on_message=self._on_message,
+            listener=self,
             on_status=self._on_relay_status,
             counts=self.counts,
             rng=self._rng,
@@ -289,7 +291,7 @@ class Pool:
         )
         for subscription in self._subscriptions.values():
             if subscription.includes(url):
-                connection.subscribe(subscription.id, subscription.filters)
+                connection.subscribe(subscription.id, subscription.filters, subscription.page)
         self._start(connection)
         return url
 
@@ -303,24 +305,11 @@ class Pool:
             for connection in self._relays.values():
                 connection.unsubscribe(subscription.id)
 
-    def _on_message(self, url: str, message: EventMessage | EoseMessage | ClosedMessage) -> bool:
-        """Dispatch; False for a message that only a broken or hostile relay sends."""
-        subscription = self._subscriptions.get(message.subscription)
-        if subscription is None or not subscription.includes(url):
-            self.counts["unsolicited"] += 1  # as a rule late: sent before our CLOSE arrived
+    def on_event(self, url: str, id_: str, event: Event) -> bool:
+        """An event of a relay; false if only a broken or hostile relay sends it."""
+        subscription = self._subscriptions.get(id_)
+        if subscription is None:  # closed while the relay is being removed
             return True
-        match message:
-            case EventMessage():
-                return self._on_event(url, subscription, message.event)
-            case EoseMessage():
-                if subscription.on_eose:
-                    self._call(subscription.on_eose, url)
-            case ClosedMessage():
-                if subscription.on_closed:
-                    self._call(subscription.on_closed, url, message.reason)
-        return True
-
-    def _on_event(self, url: str, subscription: Subscription, event: Event) -> bool:
         if not any(filter_.matches(event) for filter_ in subscription.filters):
             self.counts["unmatched"] += 1
             return True
@@ -344,6 +333,18 @@ class Pool:
         seen.delivered = (*live, subscription.id)
         self._call(subscription.on_event, event, url)
         return True
+
+    def on_eose(self, url: str, id_: str) -> None:
+        """A relay has sent what it had stored."""
+        subscription = self._subscriptions.get(id_)
+        if subscription is not None and subscription.on_eose:
+            self._call(subscription.on_eose, url)
+
+    def on_closed(self, url: str, id_: str, reason: str) -> None:
+        """A relay has ended or refused a subscription."""
+        subscription = self._subscriptions.get(id_)
+        if subscription is not None and subscription.on_closed:
+            self._call(subscription.on_closed, url, reason)
 
     def _call(self, callback: Callable[..., None], *args: object) -> None:
         try:

@@ -3,10 +3,7 @@
 Writing never waits, so that a slow relay delays nobody: bytes go to the transport's buffer, and a
 relay that does not take them in time is dropped. What has to reach a relay is kept as state (the
 subscriptions that are wanted, the events without an answer) and is sent anew on each connection.
-
-After a gap a subscription asks for the same again. A filter with a `limit` would miss what came
-meanwhile, so a second one asks for all since then, with `limits.RESUBSCRIBE_OVERLAP` to spare
-because authors' clocks differ. What comes twice is the pool's to drop.
+A subscription that the relay ends is asked for again after a pause, a few times.
 """
 
 import asyncio
@@ -15,13 +12,13 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
 from tui.config import limits
-from tui.nostr.event import InvalidEvent
+from tui.nostr.event import Event, InvalidEvent
 from tui.nostr.filter import Filter
 from tui.nostr.messages import (
     AuthMessage,
@@ -32,12 +29,14 @@ from tui.nostr.messages import (
     NoticeMessage,
     OkMessage,
     decode_message,
-    encode_close,
-    encode_req,
 )
+from tui.nostr.requests import Request, Requests
 from tui.nostr.websocket import RelaySocket, close_socket, failure, open_socket
 
 log = logging.getLogger(__name__)
+
+# Refusals that stay: asking for the same again would get the same answer.
+_FINAL = ("auth-required:", "restricted:", "blocked:", "invalid:", "unsupported:")
 
 State = Literal["connecting", "connected", "waiting", "closed"]
 
@@ -92,30 +91,17 @@ class Backoff:
         self._next = self._longest
 
 
-def filters_after_gap(filters: Sequence[Filter], complete_until: float) -> list[Filter]:
-    """What to ask for when everything up to a moment (seconds) has been received."""
-    again: list[Filter] = []
-    for filter_ in filters:
-        if filter_.limit != 0:
-            again.append(filter_)
-        if filter_.limit is not None:
-            since = max(filter_.since or 0, int(complete_until) - limits.RESUBSCRIBE_OVERLAP, 0)
-            again.append(msgspec.structs.replace(filter_, since=since, limit=None))
-    return again
+class Listener(Protocol):
+    """Who hears what a relay sends for a subscription; `url` says which relay."""
 
+    def on_event(self, url: str, subscription: str, event: Event) -> bool:
+        """An event, its signature not checked; false if only a broken relay sends it."""
 
-class _Wanted:
-    """A subscription and up to when (seconds) this relay has sent all of it; None if never."""
+    def on_eose(self, url: str, subscription: str) -> None:
+        """The stored events have all been sent."""
 
-    def __init__(self, filters: Sequence[Filter]) -> None:
-        self.filters = filters
-        self.live = False  # stored events are through, new ones come as they appear
-        self.complete_until: float | None = None
-
-    def end(self, heard: float) -> None:
-        """Nothing more comes for now; the relay was last heard at `heard`."""
-        if self.live:
-            self.live, self.complete_until = False, heard
+    def on_closed(self, url: str, subscription: str, reason: str) -> None:
+        """The relay has ended or refused the subscription; it may yet be asked again."""
 
 
 class _Unanswered:
@@ -129,15 +115,14 @@ class _Unanswered:
 class RelayConnection:
     """Keeps one relay connected while `run` runs; everything else returns at once.
 
-    `on_message` gets EVENT, EOSE and CLOSED and says whether the message was sound; `counts`
-    collects what was dropped and why; `now` is wall-clock time in seconds.
+    `counts` collects what was dropped and why; `now` is wall-clock time in seconds.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        on_message: Callable[[str, EventMessage | EoseMessage | ClosedMessage], bool],
+        listener: Listener,
         on_status: Callable[[RelayStatus], None],
         counts: Counter[str],
         rng: random.Random,
@@ -146,15 +131,17 @@ class RelayConnection:
         timing: Timing | None = None,
     ) -> None:
         self.status = RelayStatus(url, "connecting")
-        self._on_message = on_message
+        self._listener = listener
         self._on_status = on_status
         self._counts = counts
         self._now = now
         self._monotonic = monotonic
         self._timing = timing or Timing()
+        self._rng = rng
         self._backoff = Backoff(rng, self._timing.retry_first, self._timing.retry_longest)
         self._socket: RelaySocket | None = None
-        self._wanted: dict[str, _Wanted] = {}
+        self._requests = Requests(self._send)
+        self._retries: set[asyncio.TimerHandle] = set()
         self._unanswered: dict[str, _Unanswered] = {}
         self._unanswered_bytes = 0
         self._heard = 0.0
@@ -177,15 +164,13 @@ class RelayConnection:
             for event_id in list(self._unanswered):
                 self._answer(event_id, Published(False, "the relay is no longer in use"))
 
-    def subscribe(self, subscription: str, filters: Sequence[Filter]) -> None:
-        """Ask for events now and after each reconnect."""
-        self._wanted[subscription] = _Wanted(filters)
-        self._send(encode_req(subscription, filters))
+    def subscribe(self, subscription: str, filters: Sequence[Filter], page: bool = False) -> None:
+        """Ask for events now and after each reconnect; with `page` the whole past of them."""
+        self._requests.add(subscription, filters, page)
 
     def unsubscribe(self, subscription: str) -> None:
         """Ask for these events no longer."""
-        if self._wanted.pop(subscription, None):
-            self._send(encode_close(subscription))
+        self._requests.remove(subscription)
 
     def publish(self, event_id: str, message: str) -> asyncio.Future[Published]:
         """Send an event, also after a reconnect, until the relay answers or `forget` is called."""
@@ -224,7 +209,9 @@ class RelayConnection:
         try:
             self._socket = websocket
             self._show(state="connected", reason="", notice="")
-            self._send_state()
+            self._requests.connected()
+            for unanswered in self._unanswered.values():
+                self._send(unanswered.message)
             await self._read(websocket)
         except ConnectionClosed as error:
             log.info("connection to %s ended: %r", self.url, error)
@@ -234,8 +221,10 @@ class RelayConnection:
             return "internal error"
         finally:
             self._socket = None
-            for wanted in self._wanted.values():
-                wanted.end(self._heard)
+            for retry in self._retries:
+                retry.cancel()
+            self._retries.clear()
+            self._requests.disconnected(self._heard)
             if self._monotonic() - opened >= timing.stable:
                 self._backoff.reset()
             await close_socket(websocket, timing.close)
@@ -269,25 +258,49 @@ class RelayConnection:
             await asyncio.sleep(0)
 
     def _handle(self, message: EventMessage | OkMessage | EoseMessage | ClosedMessage) -> bool:
+        """Dispatch; False for a message that only a broken or hostile relay sends."""
         if isinstance(message, OkMessage):
             self._answer(message.event_id, Published(message.accepted, message.reason))
             return True
-        if wanted := self._wanted.get(message.subscription):
-            if isinstance(message, EoseMessage):
-                wanted.live = True
-            elif isinstance(message, ClosedMessage):
-                wanted.end(self._heard)
-        return self._on_message(self.url, message)
+        request = self._requests.find(message.subscription)
+        if request is None:
+            self._counts["unsolicited"] += 1  # as a rule late: sent before our CLOSE arrived
+            return True
+        match message:
+            case EventMessage():
+                if not request.live:
+                    self._requests.saw(request, message.subscription, message.event)
+                return self._listener.on_event(self.url, request.id, message.event)
+            case EoseMessage():
+                if self._requests.ended(request, message.subscription):
+                    self._listener.on_eose(self.url, request.id)
+            case ClosedMessage():
+                self._closed(request, message)
+        return True
 
-    def _send_state(self) -> None:
-        """Say on a new connection all that the relay has to know."""
-        for subscription, wanted in self._wanted.items():
-            filters = wanted.filters
-            if wanted.complete_until is not None:
-                filters = filters_after_gap(filters, wanted.complete_until)
-            self._send(encode_req(subscription, filters))
-        for unanswered in self._unanswered.values():
-            self._send(unanswered.message)
+    def _closed(self, request: Request, message: ClosedMessage) -> None:
+        self._requests.refused(request, message.subscription, message.reason, self._heard)
+        final = message.reason.startswith(_FINAL) or request.refusals > limits.CLOSED_RETRIES
+        if not final:
+            self._ask_again_later(request)
+        elif self._requests.give_up(request):  # only the past, which stays as it is
+            self._listener.on_eose(self.url, request.id)
+            return
+        if message.subscription == request.id:
+            self._listener.on_closed(self.url, request.id, message.reason)
+
+    def _ask_again_later(self, request: Request) -> None:
+        longest = self._timing.retry_longest
+        pause = min(self._timing.retry_first * 2 ** (request.refusals - 1), longest)
+
+        def ask_again() -> None:
+            self._retries.discard(retry)
+            self._requests.again(request.id)
+
+        retry = asyncio.get_running_loop().call_later(
+            self._rng.uniform(pause / 2, pause), ask_again
+        )
+        self._retries.add(retry)
 
     def _send(self, message: str) -> None:
         if self._socket is not None:
