@@ -8,7 +8,14 @@ import pytest
 
 from tui.config import limits
 from tui.nostr.event import Draft, signature_ok
-from tui.nostr.keys import InvalidKey, KeyFileError, LocalSigner, SecretKey, read_key_file
+from tui.nostr.keys import (
+    InvalidKey,
+    KeyFileError,
+    LocalSigner,
+    PasswordNeeded,
+    SecretKey,
+    read_key_file,
+)
 
 HEX = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa"
 NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
@@ -76,6 +83,19 @@ def test_a_secret_shows_nowhere() -> None:
         copy.deepcopy(secret)
 
 
+def test_an_encrypted_key_is_read_with_its_password() -> None:
+    text = SecretKey.parse(HEX).to_ncryptsec("open sesame", 1)
+    assert SecretKey.parse(f" {text}\n", "open sesame").to_nsec() == NSEC
+    assert SecretKey.parse(text.upper(), "open sesame").to_nsec() == NSEC
+    for password, reason in (("", "not given"), ("open barley", "wrong")):
+        with pytest.raises(PasswordNeeded, match=reason) as caught:
+            SecretKey.parse(text, password)
+        assert text not in str(caught.value)
+        assert not password or password not in str(caught.value)
+    with pytest.raises(InvalidKey, match="not an ncryptsec"):
+        SecretKey.parse(text[:-1], "open sesame")
+
+
 async def test_a_local_signer_signs() -> None:
     signer = LocalSigner(SecretKey.parse(HEX))
     event = await signer.sign(Draft(1, "hi", (("t", "x"),), 5))
@@ -97,6 +117,14 @@ def key_file(tmp_path: Path, text: str | bytes = NSEC, mode: int = 0o600) -> Pat
 def test_a_private_key_file_is_read(tmp_path: Path, text: str) -> None:
     assert read_key_file(key_file(tmp_path, text)).to_nsec() == NSEC
     assert read_key_file(key_file(tmp_path, text, 0o400)).to_nsec() == NSEC
+
+
+def test_an_encrypted_key_file_needs_its_password(tmp_path: Path) -> None:
+    path = key_file(tmp_path, SecretKey.parse(HEX).to_ncryptsec("open sesame", 1) + "\n")
+    assert read_key_file(path, "open sesame").to_nsec() == NSEC
+    for password in ("", "open barley"):
+        with pytest.raises(PasswordNeeded, match=str(path)):
+            read_key_file(path, password)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o610])

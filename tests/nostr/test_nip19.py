@@ -77,7 +77,7 @@ def test_random_text_is_refused(text: str) -> None:
 
 def entity(prefix: str, data: bytes) -> str:
     """Well-formed bech32 around any bytes."""
-    return nip19._encode(prefix, data)
+    return nip19.encode_bech32(prefix, data)
 
 
 KEY = bytes(range(32))

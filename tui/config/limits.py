@@ -24,6 +24,7 @@ SPACE_RELAYS = 4  # relays named in a space that we also connect to
 SPEED_KBPS = 10_000_000  # 10 Gbit/s: above that a claim is a joke
 AUDIO_OUTPUTS = 1_000  # consumers of one node; what one core can feed
 CANDIDATES = 32  # ICE candidates in one event
+CANDIDATE_EVENTS = 32  # of one connection in the making; a browser sends one for each candidate
 DATED_TOPICS = 20_000  # last dates remembered by a writer
 DATED_AHEAD_SECONDS = 5  # an answer is dated after what it answers, by a clock this fast at most
 MODERATION_EVENTS = 10_000  # role changes of one space by its host, and by others; 40 ms to judge

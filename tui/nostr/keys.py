@@ -12,14 +12,18 @@ from typing import Protocol
 from coincurve import PrivateKey
 
 from tui.config import limits
-from tui.nostr import nip19, nip44
-from tui.nostr.event import Draft, Event, check_event, event_id
+from tui.nostr import nip19, nip44, nip49
+from tui.nostr.event import Draft, Event, InvalidEvent, check_event, event_id
 
 _NSEC = re.compile("nsec1[02-9ac-hj-np-z]{58}", re.IGNORECASE)
 
 
 class InvalidKey(ValueError):
     """Text that is no secret key; never quotes it."""
+
+
+class PasswordNeeded(InvalidKey):
+    """An encrypted key without its password, or with one that does not open it."""
 
 
 class KeyFileError(Exception):
@@ -39,9 +43,14 @@ class SecretKey:
         self.public = self._key.public_key_xonly.format().hex()
 
     @classmethod
-    def parse(cls, text: str) -> "SecretKey":
-        """The key of an `nsec1...` or of 64 hex digits; raises InvalidKey."""
+    def parse(cls, text: str, password: str = "") -> "SecretKey":
+        """The key of an `nsec1...`, an `ncryptsec1...` or 64 hex digits; raises InvalidKey.
+
+        With a password an `ncryptsec` takes up to seconds and a gigabyte (NIP-49): in a thread.
+        """
         text = text.strip()
+        if text.lower().startswith(nip49.PREFIX):
+            return cls._decrypt(text, password)
         if text.lower().removeprefix("nostr:").startswith("nsec1"):
             try:
                 entity = nip19.decode(text)
@@ -54,8 +63,19 @@ class SecretKey:
         except ValueError:
             secret = b""
         if len(secret) != 32:
-            raise InvalidKey("a secret key is an nsec or 64 hex digits")
+            raise InvalidKey("a secret key is an nsec, an ncryptsec or 64 hex digits")
         return cls(secret)
+
+    @classmethod
+    def _decrypt(cls, text: str, password: str) -> "SecretKey":
+        if not password:
+            raise PasswordNeeded("this key is encrypted, and its password is not given")
+        try:
+            return cls(nip49.decrypt_key(text, password))
+        except nip49.WrongPassword as error:
+            raise PasswordNeeded(str(error)) from None
+        except nip49.InvalidNcryptsec as error:
+            raise InvalidKey(str(error)) from None
 
     @classmethod
     def generate(cls, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> "SecretKey":
@@ -78,6 +98,10 @@ class SecretKey:
         """The key as `nsec1...`, for the one place where its owner asks to see it."""
         return nip19.encode_nsec(self._key.secret)
 
+    def to_ncryptsec(self, password: str, log_n: int = nip49.LOG_N) -> str:
+        """The key encrypted with a password (NIP-49), in a thread; raises nip49.WrongPassword."""
+        return nip49.encrypt_key(self._key.secret, password, log_n)
+
     def __repr__(self) -> str:
         return f"SecretKey(<redacted>, public={self.public!r})"
 
@@ -85,8 +109,11 @@ class SecretKey:
         raise TypeError("a secret key is not to be copied or pickled")
 
 
-def read_key_file(path: Path) -> SecretKey:
-    """The key in a file that only its owner can read (mode 0600); raises KeyFileError."""
+def read_key_file(path: Path, password: str = "") -> SecretKey:
+    """The key in a file that only its owner can read (mode 0600).
+
+    Raises KeyFileError, and PasswordNeeded where `password` does not open an `ncryptsec`.
+    """
     if _NSEC.search(str(path)):  # which the errors below would show
         raise KeyFileError("this is a secret key, not the path of a file with one")
     try:
@@ -109,15 +136,27 @@ def read_key_file(path: Path) -> SecretKey:
     finally:
         os.close(descriptor)
     try:
-        return SecretKey.parse(data.decode("ascii"))
+        return SecretKey.parse(data.decode("ascii"), password)
     except UnicodeError:
         raise KeyFileError(f"the key file {path} holds no key") from None
+    except PasswordNeeded as error:
+        raise PasswordNeeded(f"the key file {path}: {error}") from None
     except InvalidKey as error:
         raise KeyFileError(f"the key file {path} holds no key: {error}") from None
 
 
+class SignerFailed(InvalidEvent, nip44.InvalidPayload):
+    """A signer elsewhere did not do what it was asked; the text may be shown.
+
+    It is what `Signer` says that its methods raise, so that nobody has to tell them apart.
+    """
+
+
 class Signer(Protocol):
-    """Whatever holds a key and signs with it: this process, a remote signer, a device."""
+    """Whatever holds a key and signs with it: this process, a remote signer, a device.
+
+    One elsewhere may take its time, and raises SignerFailed if it does not do what it was asked.
+    """
 
     @property
     def pubkey(self) -> str:
@@ -131,6 +170,9 @@ class Signer(Protocol):
 
     async def decrypt(self, sender: str, payload: str) -> str:
         """The text of a NIP-44 v2 payload from a public key (hex); raises nip44.InvalidPayload."""
+
+    async def close(self) -> None:
+        """End whatever it runs; it is of no use afterwards."""
 
 
 class LocalSigner:
@@ -168,6 +210,9 @@ class LocalSigner:
         """The text of a NIP-44 v2 payload from a public key (hex); raises nip44.InvalidPayload."""
         return nip44.decrypt(payload, self._conversation_key(sender))
 
+    async def close(self) -> None:
+        """Nothing runs."""
+
     def _conversation_key(self, pubkey: str) -> bytes:
         key = self._conversations.get(pubkey)
         if key is None:
@@ -176,16 +221,3 @@ class LocalSigner:
                 self._conversations.popitem(last=False)
         self._conversations.move_to_end(pubkey)
         return key
-
-
-class KeyStore(Protocol):
-    """Where the key of a profile is kept between runs."""
-
-    async def load(self, profile: str) -> SecretKey | None:
-        """The profile's key, or None if it has none."""
-
-    async def save(self, profile: str, secret: SecretKey) -> None:
-        """Keep the key, in place of an earlier one."""
-
-    async def delete(self, profile: str) -> None:
-        """Forget the key, if there is one."""

@@ -70,24 +70,24 @@ Entity = Npub | Nsec | Note | Nprofile | Nevent | Naddr
 
 def encode_npub(pubkey: str) -> str:
     """A public key (hex) as `npub1...`; raises InvalidBech32."""
-    return _encode("npub", _bytes32(pubkey))
+    return encode_bech32("npub", _bytes32(pubkey))
 
 
 def encode_nsec(secret: bytes) -> str:
     """A secret key (32 bytes) as `nsec1...`; raises InvalidBech32."""
     if len(secret) != 32:
         raise InvalidBech32("a secret key has 32 bytes")
-    return _encode("nsec", secret)
+    return encode_bech32("nsec", secret)
 
 
 def encode_note(event_id: str) -> str:
     """An event id (hex) as `note1...`; raises InvalidBech32."""
-    return _encode("note", _bytes32(event_id))
+    return encode_bech32("note", _bytes32(event_id))
 
 
 def encode_nprofile(value: Nprofile) -> str:
     """A profile as `nprofile1...`; raises InvalidBech32."""
-    return _encode("nprofile", _tlv(_SPECIAL, _bytes32(value.pubkey)) + _relays(value.relays))
+    return encode_bech32("nprofile", _tlv(_SPECIAL, _bytes32(value.pubkey)) + _relays(value.relays))
 
 
 def encode_nevent(value: Nevent) -> str:
@@ -97,7 +97,7 @@ def encode_nevent(value: Nevent) -> str:
         data += _tlv(_AUTHOR, _bytes32(value.author))
     if value.kind is not None:
         data += _tlv(_KIND, _kind(value.kind))
-    return _encode("nevent", data)
+    return encode_bech32("nevent", data)
 
 
 def encode_naddr(value: Naddr) -> str:
@@ -106,7 +106,7 @@ def encode_naddr(value: Naddr) -> str:
         identifier = value.identifier.encode()
     except UnicodeError:
         raise InvalidBech32("identifier has a lone surrogate") from None
-    return _encode(
+    return encode_bech32(
         "naddr",
         _tlv(_SPECIAL, identifier)
         + _relays(value.relays)
@@ -123,7 +123,7 @@ def short_npub(pubkey: str) -> str:
 
 def decode(text: str) -> Entity:
     """The value of a NIP-19 entity, with or without `nostr:` before it; raises InvalidBech32."""
-    prefix, data = _decode(text.strip().removeprefix("nostr:"))
+    prefix, data = decode_bech32(text.strip().removeprefix("nostr:"))
     if prefix in ("npub", "nsec", "note"):
         if len(data) != 32:
             raise InvalidBech32(f"{prefix} has not 32 bytes")
@@ -248,7 +248,8 @@ def _regroup(values: bytes | list[int], width: int, to: int, *, pad: bool) -> li
     return result
 
 
-def _encode(prefix: str, data: bytes) -> str:
+def encode_bech32(prefix: str, data: bytes) -> str:
+    """Bytes as `<prefix>1...` (BIP-173, but longer); raises InvalidBech32."""
     values = _regroup(data, 8, 5, pad=True)
     check = _polymod(_expand(prefix) + values + [0] * 6) ^ 1
     values += [check >> 5 * (5 - index) & 31 for index in range(6)]
@@ -258,7 +259,8 @@ def _encode(prefix: str, data: bytes) -> str:
     return text
 
 
-def _decode(text: str) -> tuple[str, bytes]:
+def decode_bech32(text: str) -> tuple[str, bytes]:
+    """Prefix and bytes of bech32 text; raises InvalidBech32."""
     if len(text) > limits.BECH32_CHARS:
         raise InvalidBech32("too long")
     if not text.isascii() or text not in (text.lower(), text.upper()):

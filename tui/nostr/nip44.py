@@ -70,6 +70,18 @@ def encrypt(text: str, key: bytes, nonce: bytes | None = None) -> str:
 
 def decrypt(payload: str, key: bytes) -> str:
     """The text of a payload under a conversation key; raises InvalidPayload."""
+    data = payload_bytes(payload)
+    nonce, ciphertext, mac = data[1:33], data[33:-32], data[-32:]
+    cipher, mac_key = _message_keys(key, nonce)
+    try:
+        _mac(mac_key, nonce, ciphertext).verify(mac)  # compares in constant time
+    except InvalidSignature:
+        raise InvalidPayload("authentication failed") from None
+    return _unpad(cipher.decryptor().update(ciphertext))
+
+
+def payload_bytes(payload: str) -> bytes:
+    """A payload's bytes if its version and length are possible; raises InvalidPayload."""
     if payload.startswith("#"):
         raise InvalidPayload("unsupported version")
     if not 132 <= len(payload) <= 87_472:
@@ -82,13 +94,7 @@ def decrypt(payload: str, key: bytes) -> str:
         raise InvalidPayload("length is out of bounds")
     if data[0] != _VERSION:
         raise InvalidPayload("unsupported version")
-    nonce, ciphertext, mac = data[1:33], data[33:-32], data[-32:]
-    cipher, mac_key = _message_keys(key, nonce)
-    try:
-        _mac(mac_key, nonce, ciphertext).verify(mac)  # compares in constant time
-    except InvalidSignature:
-        raise InvalidPayload("authentication failed") from None
-    return _unpad(cipher.decryptor().update(ciphertext))
+    return data
 
 
 def padded_length(length: int) -> int:
