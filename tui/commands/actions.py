@@ -7,26 +7,29 @@ none, the screen does it. Keys have the names that Textual gives them.
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from tui.commands import effects
+from tui.commands import moderating as mod
 from tui.commands import permissions as may
+from tui.commands.effects import Make, Prompt, about, plain, telling, typed
 from tui.controller.intents import (
-    AnyIntent,
+    AcceptInvite,
+    AskMute,
     CloseSpace,
-    Demote,
-    JoinSpace,
+    DeclineInvite,
+    Defer,
+    Invite,
     LeaveSpace,
-    LowerHand,
-    Mute,
+    MuteAll,
     PromoteSpeaker,
-    RequestSpeech,
+    React,
+    Remove,
+    Undo,
 )
 from tui.controller.view import (
     View,
 )
-from tui.controller.views import (
-    SPEAKING_ROLES,
-)
 
-Place = Literal["lobby", "space", "log", "help", "create", "start", "key"]
+Place = Literal["lobby", "space", "journal", "log", "help", "palette", "create", "start", "key"]
 """The screens, by the names that the registry has for them."""
 
 Of = Callable[[View, str], str]
@@ -36,8 +39,9 @@ Of = Callable[[View, str], str]
 class Action(NamedTuple):
     """One thing that can be done. `help` is a sentence; `label` the word in the footer.
 
-    `unavailable` gives the reason why not now, "" if there is none. `question` is asked before an
-    action that destroys; "" asks nothing. `target` in all of them is a ref or a pubkey, or "".
+    `unavailable` gives the reason why not now, "" if there is none. An action that destroys takes a
+    second key: `question` is answered with yes, `prompt` with a line of text; "" and `None` ask
+    nothing. `target` in all of them is a ref or a pubkey, or "".
     """
 
     id: str
@@ -45,70 +49,18 @@ class Action(NamedTuple):
     label: str
     help: str
     places: tuple[Place, ...]
-    intent: Callable[[View, str], AnyIntent | None] | None = None
+    intent: Make | None = None
     unavailable: Of = may.always
     question: Of = may.always
     label_now: Of | None = None
     in_footer: bool = True
+    prompt: Callable[[View, str], Prompt | None] = lambda _view, _target: None
 
 
-_LISTS: tuple[Place, ...] = ("lobby", "space", "log", "help", "start")
-_ABOUT: tuple[Place, ...] = ("lobby", "space", "log", "start")
-
-
-def _open(view: View, ref: str) -> AnyIntent | None:
-    return None if may.present_space(view) else JoinSpace(ref, muted=True)
-
-
-def _mute(view: View, _target: str) -> AnyIntent:
-    return Mute(on=view.space is not None and view.space.microphone == "open")
-
-
-def _mute_label(view: View, _target: str) -> str:
-    return "Mute" if view.space is not None and view.space.microphone == "open" else "Unmute"
-
-
-def _hand(view: View, _target: str) -> AnyIntent:
-    is_up = view.space is not None and view.space.hand_since
-    return LowerHand() if is_up else RequestSpeech()
-
-
-def _hand_label(view: View, _target: str) -> str:
-    return "Hand down" if view.space is not None and view.space.hand_since else "Hand up"
-
-
-def _demote(view: View, pubkey: str) -> AnyIntent:
-    person = view.participants.get(pubkey)
-    return Demote("" if person is not None and person.me else pubkey)
-
-
-def _demote_label(view: View, pubkey: str) -> str:
-    person = view.participants.get(pubkey)
-    if person is not None and person.me and person.role in SPEAKING_ROLES:
-        return "Step down"
-    asks = person is not None and person.hand_since and person.role not in SPEAKING_ROLES
-    return "Deny" if asks else "Demote"
-
-
-def _ask_leave(view: View, _target: str) -> str:
-    if view.space is not None and view.space.role == "host":
-        return "Leave your space without a host? (E ends it for all)"
-    return ""
-
-
-def _ask_close(_view: View, _target: str) -> str:
-    return "End this space for everybody?"
-
-
-def _ask_demote(view: View, pubkey: str) -> str:
-    person = view.participants.get(pubkey)
-    if person is None:
-        return ""
-    if person.me:
-        return "Leave the stage and listen?"
-    if person.role in SPEAKING_ROLES:
-        return f"Take {may.called(person)} off the stage?"
-    return f"Turn down the hand of {may.called(person)}?"
+_LISTS: tuple[Place, ...] = ("lobby", "space", "journal", "log", "help", "start")
+_MOVES: tuple[Place, ...] = (*_LISTS, "palette")
+_ABOUT: tuple[Place, ...] = ("lobby", "space", "journal", "log", "start")
+_ANSWERS: tuple[Place, ...] = ("lobby", "space", "journal", "log", "help")
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -120,21 +72,54 @@ ACTIONS: tuple[Action, ...] = (
            in_footer=False),
     Action("start.choose", ("enter",), "Choose", "Take the line under the cursor.", ("start",)),
     Action("space.open", ("enter",), "Join", "Join the space under the cursor, microphone closed.",
-           ("lobby",), _open, may.can_open),
+           ("lobby",), effects.open_space, may.can_open),
     Action("space.new", ("n",), "New space", "Open a space of your own.", ("lobby",), None,
            may.can_host),
     Action("audio.mute", ("m",), "Unmute", "Open or close your microphone.",
-           ("space", "lobby", "log"), _mute, may.can_talk, label_now=_mute_label),
+           ("space", "lobby", "journal", "log"), effects.mute, may.can_talk,
+           label_now=effects.mute_label),
     Action("audio.talk", ("space",), "Talk", "Open the microphone; press again to close it.",
-           ("space",), _mute, may.can_talk, in_footer=False),
+           ("space",), effects.mute, may.can_talk, in_footer=False),
     Action("hand.toggle", ("h",), "Hand up", "Ask to speak, or take the hand down.", ("space",),
-           _hand, may.can_raise_hand, label_now=_hand_label),
-    Action("pane.requests", ("q", "3"), "Queue", "Show who asks to speak, in order.", ("space",)),
+           effects.hand, may.can_raise_hand, label_now=effects.hand_label),
     Action("queue.approve", ("a",), "Approve", "Let the person under the cursor on stage.",
-           ("space",), lambda _view, pubkey: PromoteSpeaker(pubkey), may.can_approve),
-    Action("stage.demote", ("d",), "Demote", "Take the person under the cursor off the stage, "
-           "or turn the hand down; on yourself, leave the stage.", ("space",), _demote,
-           may.can_demote, _ask_demote, _demote_label),
+           ("space",), about(PromoteSpeaker), mod.can_approve),
+    Action("stage.demote", ("d",), "Demote", "Turn down the hand of the person under the cursor, "
+           "or take them off the stage, with a reason; on yourself, leave the stage.", ("space",),
+           effects.demote, mod.can_demote, effects.ask_step_down, effects.demote_label,
+           prompt=effects.why_demote),
+    Action("queue.defer", ("w",), "Later", "Put the hand under the cursor at the end, on your "
+           "screen only.", ("space",), about(Defer), mod.can_defer),
+    Action("people.invite", ("i",), "Invite", "Ask the person under the cursor to speak.",
+           ("space",), telling(Invite), mod.can_invite, prompt=effects.say_to_invited),
+    Action("people.mute", ("x",), "Mute", "Mute the person under the cursor, who may unmute.",
+           ("space",), about(AskMute), mod.can_ask_mute),
+    Action("people.remove", ("X",), "Remove", "Put the person under the cursor out, with a reason, "
+           "and keep them out.", ("space",), telling(Remove), mod.can_remove,
+           prompt=effects.why_remove),
+    Action("action.undo", ("u",), "Undo", "Take back your last act of moderation, within a few "
+           "seconds.", ("space",), plain(Undo), mod.can_undo),
+    Action("chat.write", ("c",), "Chat", "Show the chat and write to everybody.", ("space",),
+           None, may.can_write),
+    Action("chat.react", ("r",), "React", "Send an emoji: a number, or type one.", ("space",),
+           typed(React), may.can_write, prompt=effects.which_emoji),
+    Action("pane.requests", ("q", "3"), "Queue", "Show who asks to speak, in order.", ("space",)),
+    Action("space.lock", ("L",), "Lock", "Let nobody new in, or everybody again.", ("space",),
+           effects.lock, mod.is_host, label_now=effects.lock_label),
+    Action("people.bar", ("b",), "Bar", "Keep the person under the cursor out, or let somebody in "
+           "again who was removed.", ("space",), effects.bar, mod.can_bar, effects.ask_pardon,
+           effects.bar_label, prompt=effects.why_bar),
+    Action("people.cohost", ("o",), "Co-host", "Let the person under the cursor moderate, or no "
+           "more.", ("space",), effects.cohost, mod.can_make_cohost, effects.ask_cohost,
+           effects.cohost_label),
+    Action("stage.mute", ("M",), "Mute all", "Mute everybody on stage but yourself; they may "
+           "unmute.", ("space",), plain(MuteAll), mod.can_moderate),
+    Action("people.admit", ("I",), "Invite by key", "Let somebody in by their npub, where a space "
+           "is locked or for invited people.", ("space",), effects.admit, mod.can_moderate,
+           in_footer=False, prompt=effects.whom_to_admit),
+    Action("people.hide", ("H",), "Hide", "Neither hear nor read the person under the cursor any "
+           "more, or again; only for you.", ("space",), effects.hide, may.can_hide,
+           label_now=effects.hide_label),
     Action("pane.next", ("tab",), "Pane", "Go to the next pane.", ("space",), in_footer=False),
     Action("pane.previous", ("shift+tab",), "Pane", "Go to the pane before.", ("space",),
            in_footer=False),
@@ -142,32 +127,42 @@ ACTIONS: tuple[Action, ...] = (
            in_footer=False),
     Action("pane.audience", ("2",), "Audience", "Show the people who listen.", ("space",),
            in_footer=False),
+    Action("pane.chat", ("4",), "Chat", "Show the chat.", ("space",), in_footer=False),
+    Action("space.share", ("S",), "Share", "Copy the link to the space; press again for the other "
+           "form of it.", ("space",), None, may.can_share),
     Action("space.leave", ("l",), "Leave", "Leave the space.", ("space", "lobby"),
-           lambda _view, _target: LeaveSpace(), may.in_space, _ask_leave),
+           plain(LeaveSpace), may.in_space, effects.ask_leave),
     Action("space.close", ("E",), "End", "End your space for everybody.", ("space", "lobby"),
-           lambda _view, _target: CloseSpace(), may.can_close, _ask_close, in_footer=False),
+           plain(CloseSpace), mod.can_close, effects.ask_close, in_footer=False),
     Action("list.filter", ("slash",), "Filter", "Show only rows with the text that you type.",
-           ("lobby", "space")),
+           ("lobby", "space", "journal")),
+    Action("journal.export", ("E",), "Export", "Write the journal into a file, as signed events.",
+           ("journal",), effects.export, may.can_export, prompt=effects.where_to_export),
     Action("identity.choose", ("K",), "Key", "Choose the key that you sign with.", ("lobby",),
            None, lambda view, _: may.can_host(view) if may.present_space(view) else "",
            in_footer=False),
+    Action("journal.open", ("J",), "Journal", "Show who moderated whom, and why.", ("space",)),
     Action("log.open", ("g",), "Log", "Show relays, log and what was dropped.",
-           ("lobby", "space", "start")),
+           ("lobby", "space", "journal", "start")),
+    Action("palette.open", ("colon", "ctrl+p"), "Commands", "Find a command by its name.",
+           ("lobby", "space", "journal", "log"), in_footer=False),
+    Action("palette.choose", ("enter",), "Do it", "Do what is under the cursor.", ("palette",)),
     Action("help.open", ("question_mark",), "Keys", "Show what every key does.", _ABOUT),
     Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without "
-           "leaving it.", ("space", "log", "help", "create", "key", "start")),
+           "leaving it.", ("space", "journal", "log", "help", "palette", "create", "key", "start")),
     Action("space.show", ("escape",), "Back", "Clear the filter, or go back to the space that you "
            "are in.", ("lobby",), in_footer=False),
     Action("app.quit", ("Q",), "Quit", "Close this screen. A space that you are in goes on; "
            "`spaces` shows it again.", (*_ABOUT, "help")),
     Action("answer.yes", ("y",), "Yes", "Answer the question at the bottom with yes.",
-           ("lobby", "space"), in_footer=False),
-    Action("answer.no", ("n",), "No", "Answer it with no, as any other command does too.",
-           ("space",), in_footer=False),
-    Action("list.up", ("up",), "Up", "Move up.", _LISTS, in_footer=False),
-    Action("list.down", ("down",), "Down", "Move down.", _LISTS, in_footer=False),
-    Action("list.page_up", ("pageup",), "Page up", "Move up by a page.", _LISTS, in_footer=False),
-    Action("list.page_down", ("pagedown",), "Page down", "Move down by a page.", _LISTS,
+           _ANSWERS, plain(AcceptInvite), may.can_answer, in_footer=False),
+    Action("answer.no", ("n",), "No", "Answer it with no; any other command is a no too, but not "
+           "to an invitation.", ("space", "journal", "log", "help"), plain(DeclineInvite),
+           may.can_answer, in_footer=False),
+    Action("list.up", ("up",), "Up", "Move up.", _MOVES, in_footer=False),
+    Action("list.down", ("down",), "Down", "Move down.", _MOVES, in_footer=False),
+    Action("list.page_up", ("pageup",), "Page up", "Move up by a page.", _MOVES, in_footer=False),
+    Action("list.page_down", ("pagedown",), "Page down", "Move down by a page.", _MOVES,
            in_footer=False),
     Action("list.first", ("home",), "First", "Move to the first row.", _LISTS, in_footer=False),
     Action("list.last", ("end",), "Last", "Move to the last row.", _LISTS, in_footer=False),
@@ -211,6 +206,7 @@ def clashes(actions: tuple[Action, ...] = ACTIONS) -> list[str]:
 _KEY_WORDS = {
     "question_mark": "?",
     "slash": "/",
+    "colon": ":",
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",

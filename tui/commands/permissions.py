@@ -1,6 +1,7 @@
 """Whether something can be done now: pure functions of the view and of the row under the cursor.
 
-Each returns "" for yes, else the reason in words for the person at the keyboard.
+Each returns "" for yes, else the reason in words for the person at the keyboard. What only the host
+and co-hosts do has its permissions in `moderating`.
 """
 
 from tui.controller.view import (
@@ -54,13 +55,6 @@ def can_host(view: View, _target: str = "") -> str:
     return has_key(view)
 
 
-def can_close(view: View, _target: str = "") -> str:
-    """To end the space for everybody."""
-    if not (space := present_space(view)):
-        return in_space(view)
-    return "" if space.role == "host" else "only the host ends a space"
-
-
 def can_talk(view: View, _target: str = "") -> str:
     """To open or close the microphone."""
     if not (space := present_space(view)):
@@ -79,38 +73,53 @@ def can_raise_hand(view: View, _target: str = "") -> str:
     return "you are on stage already" if space.role in SPEAKING_ROLES else ""
 
 
-def can_approve(view: View, pubkey: str) -> str:
-    """To let the person under the cursor on stage."""
+def can_write(view: View, _target: str = "") -> str:
+    """To write to everybody, or to send an emoji."""
     if not (space := present_space(view)):
         return in_space(view)
-    if space.role != "host":
-        return "only the host lets people on stage"
-    person = view.participants.get(pubkey)
-    if person is None:
-        return "nobody is selected"
-    if person.role in SPEAKING_ROLES:
-        return f"{called(person)} is on stage already"
-    return "" if person.hand_since else f"{called(person)} has not asked to speak"
+    return "" if space.stage == "joined" else "you are not in the space yet"
 
 
-def can_demote(view: View, pubkey: str) -> str:
-    """To take the person under the cursor off the stage, or the hand down."""
+def can_share(view: View, _target: str = "") -> str:
+    """To copy the link to the space."""
     if not (space := present_space(view)):
         return in_space(view)
-    person = view.participants.get(pubkey)
-    if person is None:
-        return "nobody is selected"
-    if person.role == "host":
-        return f"the host stays on stage{'; E ends the space' if person.me else ''}"
-    if person.me and person.role not in SPEAKING_ROLES:
-        return "you are not on stage; h takes your own hand down"
-    if person.role not in SPEAKING_ROLES and not person.hand_since:
-        return f"{called(person)} is not on stage"
-    if not person.me and space.role != "host":
-        return "only the host does that"
-    return ""
+    return "" if space.share or space.share_room else "there is no link yet"
+
+
+def can_hide(view: View, pubkey: str) -> str:
+    """To neither hear nor read the person under the cursor any more, or again."""
+    if why_not := in_space(view) or somebody(pubkey):
+        return why_not
+    return "you cannot hide yourself" if pubkey == view.me.pubkey else ""
+
+
+def can_answer(view: View, _target: str = "") -> str:
+    """To say yes or no to an invitation to speak."""
+    space = present_space(view)
+    return "" if space is not None and space.invited_by else "nobody asks you anything"
+
+
+def can_export(view: View, _target: str = "") -> str:
+    """To write the journal into a file."""
+    return "" if view.journal else "there is nothing to write yet"
+
+
+def somebody(pubkey: str) -> str:
+    """Needs a person under the cursor."""
+    return "" if pubkey else "nobody is selected"
 
 
 def called(person: Participant) -> str:
     """What to call somebody in a sentence that must fit a line."""
     return "you" if person.me else person.name[:24] or person.pubkey[:8]
+
+
+def name_in(view: View, pubkey: str) -> str:
+    """The same for a key that may belong to nobody present: removed people, authors who left."""
+    if (person := view.participants.get(pubkey)) is not None:
+        return called(person)
+    if (barred := view.barred.get(pubkey)) is not None and barred.name:
+        return barred.name[:24]
+    said = (line.name for line in view.chat.values() if line.pubkey == pubkey and line.name)
+    return next(said, "")[:24] or pubkey[:8]

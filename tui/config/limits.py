@@ -44,6 +44,7 @@ CHAT_MENTIONS = 16  # people named in one message
 CHAT_BURST = 5  # messages of one author within CHAT_BURST seconds, by their dates
 CHAT_ARRIVALS = 20  # messages of one author taken at once as they arrive; then one a second
 EMOJI_LENGTH = 32  # code points of one reaction; a family of four with skin tones has eleven
+PARTICIPANTS_CLAIMED = 1_000_000  # people that a room may claim to have; more is a joke
 ROOM_ADMITTED = 800  # people named in a lock: 54 kB, since some relays take events of 64 kB only
 
 # nostr: events, filters, keys, encodings
@@ -72,6 +73,7 @@ ICE_SERVERS = 8  # STUN and TURN servers; each one delays gathering
 WAITING_DRAFTS = 1_000  # events of one session that wait to be signed
 SPACE_PASSWORD_CHARS = 1_024  # of a space's password that count; nobody types more
 THROTTLED = 10_000  # people whose rate is remembered by one throttle; about 1.5 MB
+WAITING_OFFERS = 32  # peers that we said yes to and whose offer has not come
 EARLY_REQUESTS = 64  # connection requests kept until the asker's JOIN or promotion is here
 REFUSALS = 1_000  # peers remembered for having refused us
 
@@ -85,6 +87,9 @@ METER_SECONDS = 0.1  # meters are drawn at most this often
 METER_FALL_SECONDS = 0.5  # without news for this long, all meters fall to nothing
 NOTICE_SECONDS = 8.0  # a one-line notice stays this long
 KEY_REPEAT_SECONDS = 0.15  # a key pressed again this soon is held down; keyboards repeat in 0.03
+REACTION_SECONDS = 6.0  # an emoji stands beside the name of who sent it for this long
+SHOWN_REACTIONS = 200  # emojis of as many people shown at once
+CHAT_ROWS = 16  # rows of one message of the chat; 1,000 characters have 14 at 80 columns
 RECONNECT_SECONDS = (0.5, 10.0)  # first and longest wait before attaching to a controller again
 
 # Sound

@@ -12,31 +12,38 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.commands.actions import BY_ID, Action, Place, actions_of
-from tui.commands.permissions import present_space
+from tui.commands.effects import Prompt
+from tui.commands.permissions import can_answer, present_space
 from tui.config import limits
 from tui.screens.desk import EVERYTHING, Changed, Desk
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.own_state import invitation
 from tui.widgets.painted import Lines
+from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.row_list import RowList
-from tui.widgets.text import clean, clip, wrap
+from tui.widgets.text import clean, clip, compose, wrap
 
 _NOTICE_ROWS = 3  # what to do stands at the end of a notice and must not be cut off
+_CHARACTERS = {"space": " ", "slash": "/", "question_mark": "?", "colon": ":"}
 
 
 def bindings_of(place: Place) -> list[BindingType]:
     """The keys of a screen as Textual wants them; list movement belongs to the lists."""
     return [
-        Binding(",".join(action.keys), f"run('{action.id}')", action.label, show=False)
+        Binding(key, f"run('{action.id}', '{key}')", action.label, show=False)
         for action in actions_of(place)
         if not action.id.startswith("list.") or action.id == "list.filter"
+        for key in action.keys
     ]
 
 
 class SpacesScreen(Screen[None], inherit_bindings=False):
     """A bar, a body, a line for notices, and the keys.
 
-    An action without an intent is done by the screen's method `do_<area>_<verb>`.
+    An action without an intent is done by the screen's method `do_<area>_<verb>`; with one, that
+    method is called after it was sent. A screen with actions that have a prompt yields a
+    `PromptBar` in its body.
     """
 
     PLACE: ClassVar[Place]
@@ -55,6 +62,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         self.desk = desk
         self.is_up = False
         self._asked: tuple[Action, str, str] | None = None
+        self._prompted: tuple[Action, str, Prompt] | None = None
         self._notice: tuple[str, str] = ("", "")
         self._notice_timer: Timer | None = None
 
@@ -62,6 +70,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         """The frame around a screen's own widgets."""
         yield Lines(id="bar")
         yield from self.body()
+        yield Lines(id="banner")
         yield Lines(id="notice")
         yield KeyBar(id="keys")
         yield Lines(id="too-small")
@@ -74,6 +83,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         """The view differs. A screen that is not there yet catches up when it is."""
         if self.is_up:
             self.view_changed(changed)
+            self.show_banner()
             self.show_notice()
 
     def view_changed(self, changed: Changed) -> None:
@@ -102,13 +112,31 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         """Bring the footer up to date."""
         self.query_one(KeyBar).show_actions(self.PLACE, self.desk.view, self.target)
 
-    def say(self, text: str, ink: str = "warn") -> None:
-        """Show a one-line notice for a while."""
+    def say(self, text: str, ink: str = "warn", *, stays: bool = False) -> None:
+        """Show a notice for a while, or until the next key."""
         self._notice = (clean(text), ink)
         if self._notice_timer is not None:
             self._notice_timer.stop()
-        self._notice_timer = self.set_timer(limits.NOTICE_SECONDS, self._forget_notice)
+            self._notice_timer = None
+        if not stays:
+            self._notice_timer = self.set_timer(limits.NOTICE_SECONDS, self._forget_notice)
         self.show_notice()
+
+    def show_banner(self) -> None:
+        """Whether somebody asks us to speak, on every screen; it takes no key but y and n."""
+        banner = self.query_one("#banner", Lines)
+        asks = "" if can_answer(self.desk.view) else invitation(self.desk.view)
+        banner.display = bool(asks)
+        if asks:
+            answer = "y yes · n no"
+            rows = wrap(asks, max(1, self.size.width - 4 - len(answer)), 2)
+            banner.styles.height = max(1, len(rows))
+            banner.show(
+                lambda width: [
+                    compose(width, [(row, "strong")], [(answer, "warn")] if not index else [])
+                    for index, row in enumerate(rows)
+                ]
+            )
 
     def show_notice(self) -> None:
         """A question goes first, then the latest notice, then the trouble with the controller."""
@@ -131,30 +159,77 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
             line.show_line([])
         line.styles.height = max(1, line.text.count("\n") + 1)
 
-    def action_run(self, action_id: str) -> None:
+    def action_run(self, action_id: str, key: str = "") -> None:
         """Do what a key stands for, or say why not."""
+        if self._is_typed(key):
+            return
         action, target = BY_ID[action_id], self.target
         self._forget_notice()  # what it told of may not be so any more
         if self._asked is not None:
             asked, target, _ = self._asked
             self._asked = None
             self.show_notice()
-            if action_id == "answer.yes":
+            if key == "y":
                 self._do(asked, target)
             return
         view = self.desk.view
-        if not action.unavailable(view, target) and (question := action.question(view, target)):
-            self._asked = (action, target, clean(question))
-            self.show_notice()
-            return
+        if key in ("y", "n") and not can_answer(view):
+            # While somebody asks, these two are the answer, whatever else they are here.
+            action = BY_ID["answer.yes" if key == "y" else "answer.no"]
+        if not action.unavailable(view, target):
+            if question := action.question(view, target):
+                self._asked = (action, target, clean(question))
+                self.show_notice()
+                return
+            if (prompt := action.prompt(view, target)) is not None:
+                self._prompted = (action, target, prompt)
+                self.query_one(PromptBar).open(prompt)
+                return
         self._do(action, target)
 
-    def _do(self, action: Action, target: str) -> None:
+    def on_prompt_bar_answered(self, event: PromptBar.Answered) -> None:
+        """Do what the line was asked for."""
+        if self._prompted is None:
+            return
+        action, target, prompt = self._prompted
+        self._close_prompt()
+        if not event.text and prompt.needed:
+            self.say(prompt.needed, "muted")
+        else:
+            self._do(action, target, event.text)
+
+    def on_prompt_bar_given_up(self) -> None:
+        """Do nothing."""
+        self._close_prompt()
+
+    def _close_prompt(self) -> None:
+        self._prompted = None
+        self.query_one(PromptBar).close()
+        self.focus_rows()
+
+    def _is_typed(self, key: str) -> bool:
+        """Whether a key belongs to a field that was opened by one just before it.
+
+        Keys that come in one go are handed to whatever had the focus before the first of them was
+        looked at; "X" and the reason typed behind it must not become commands.
+        """
+        field = self.query_one(PromptBar).field if self._prompted else self.focused
+        if not isinstance(field, Input):
+            return False
+        character = _CHARACTERS.get(key, key)
+        if len(character) == 1:
+            field.insert_text_at_cursor(character)
+            return True
+        if self._prompted and key == "escape":
+            self._close_prompt()
+        return self._prompted is not None
+
+    def _do(self, action: Action, target: str, text: str = "") -> None:
         view = self.desk.view
         if why_not := action.unavailable(view, target):
             self.say(why_not)
             return
-        intent = action.intent(view, target) if action.intent is not None else None
+        intent = action.intent(view, target, text) if action.intent is not None else None
         if intent is not None and not self.desk.ask(intent):
             self.say("the controller cannot be reached right now", "bad")
             return
@@ -182,6 +257,16 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
     def do_space_close(self) -> None:
         """Say that it is being done."""
         self.say("ending the space…", "muted")
+
+    def do_answer_yes(self) -> None:
+        """Nobody hears anything before the microphone is opened."""
+        self.say("you go on stage, with the microphone closed", "muted")
+
+    def do_palette_open(self) -> None:
+        """Show all commands of this screen, to find one by its name."""
+        from tui.screens.palette import PaletteScreen
+
+        self.app.push_screen(PaletteScreen(self.desk, self))
 
     def do_help_open(self) -> None:
         """Show the keys, this screen's first."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, tzinfo
 
 import msgspec
 
@@ -13,7 +14,27 @@ from tui.controller.messages import (
 from tui.controller.view import (
     View,
 )
+from tui.controller.views import (
+    ChatLine,
+)
+from tui.widgets.chat_log import ChatLog
+from tui.widgets.reactions import Reactions
 from tui.widgets.roster import Roster
+
+_CLOCKS_DIFFER = 60  # seconds by which others may date their messages before we came
+
+
+_TABLES = (
+    "relays",
+    "spaces",
+    "participants",
+    "dropped",
+    "log",
+    "accounts",
+    "chat",
+    "journal",
+    "barred",
+)
 
 
 class Changed(msgspec.Struct):
@@ -28,10 +49,10 @@ class Changed(msgspec.Struct):
         if change.reset:
             self.everything = True
         self.people.update(change.participants)
-        for name in ("me", "audio", "space"):
+        for name in ("me", "audio", "space", "login", "room"):
             if getattr(change, name) is not msgspec.UNSET:
                 self.fields.add(name)
-        for name in ("relays", "spaces", "participants", "dropped", "log"):
+        for name in _TABLES:
             if getattr(change, name):
                 self.fields.add(name)
 
@@ -47,8 +68,9 @@ class Desk:
     """Everything that a screen may look at or ask for.
 
     `trouble` says why there is no controller at the other end now; "" while there is one. `send`
-    hands an intent over and says whether it could; `now` gives unix seconds. `controller_stays`
-    says that the space goes on when the screens are gone.
+    hands an intent over and says whether it could; `now` gives unix seconds, `zone` the time zone
+    (the machine's own by default). `controller_stays` says that the space goes on when the screens
+    are gone.
     """
 
     def __init__(
@@ -58,9 +80,12 @@ class Desk:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         start_demo: Callable[[], Awaitable[None]] | None = None,
+        zone: tzinfo | None = None,
     ) -> None:
         self.view = View()
         self.roster = Roster()
+        self.chat = ChatLog()
+        self.reactions = Reactions()
         self.logged = 0  # lines that the log has ever had; the view keeps the last ones
         self.levels: dict[str, int] = {}
         self.trouble = "starting"
@@ -68,12 +93,15 @@ class Desk:
         self.controller_stays = True
         self.start_demo = start_demo
         self._send = send
+        self._zone = zone
+        self._place = ""  # whose chat we read, and since when
+        self._since = 0.0
         self._opening = False
         self._last_press = -1.0
         self._monotonic = monotonic
 
-    def apply(self, change: ViewChanged) -> None:
-        """Bring view and roster up to date."""
+    def apply(self, change: ViewChanged) -> list[ChatLine]:
+        """Bring everything up to date; returns the messages of the chat that are new and unread."""
         before = self._microphone()
         self.view.apply(change)
         self.logged = len(change.log) + (0 if change.reset else self.logged)
@@ -83,6 +111,24 @@ class Desk:
             self.roster.update(self.view.participants, change.participants)
         if self._microphone() != before:
             self._opening = False
+        return self._apply_chat(change)
+
+    def clock(self, at: float, form: str = "%H:%M") -> str:
+        """A time of day; others date their events as they like."""
+        try:
+            return datetime.fromtimestamp(at, self._zone).strftime(form)
+        except (ValueError, OverflowError, OSError):
+            return "--:--"
+
+    def _apply_chat(self, change: ViewChanged) -> list[ChatLine]:
+        view = self.view
+        place = view.space.ref if view.space is not None else view.room.ref if view.room else ""
+        if place != self._place:
+            self._place, self._since = place, self.now() - _CLOCKS_DIFFER
+        if change.reset:
+            self.chat.rebuild(view.chat)
+            return []
+        return self.chat.update(view.chat, change.chat, me=view.me.pubkey, since=self._since)
 
     def ask(self, intent: AnyIntent) -> bool:
         """Send an intent; False if there is nobody to send it to.

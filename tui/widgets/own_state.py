@@ -34,6 +34,15 @@ def name_of(person: Participant | None, pubkey: str = "") -> str:
     return clean(person.name).strip() or short_npub(person.pubkey) or "somebody"
 
 
+def invitation(view: View) -> str:
+    """Who asks whether we want to speak, in a sentence; "" if nobody does."""
+    if not (space := present_space(view)) or not space.invited_by:
+        return ""
+    name = name_of(view.participants.get(space.invited_by), space.invited_by)
+    message = clean(space.invitation).strip()
+    return f"{name} asks whether you want to speak{f': “{message}”' if message else ''}"
+
+
 def microphone_badge(space: SpaceView) -> Part:
     """Word, glyph and colour of the microphone."""
     return _MICROPHONE[space.microphone]
