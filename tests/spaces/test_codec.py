@@ -130,9 +130,10 @@ def test_descriptions_and_candidates_survive_their_json(
     assert not codec.is_encrypted(content)
     assert codec.read_description(content) == sdp
     found = IceCandidate(candidate, mid and visible(mid), line)
-    content = codec.write_candidate(found)
-    assert not codec.is_encrypted(content)
-    assert codec.read_candidates(content) == (found,)
+    for several in ([found], [found, IceCandidate()]):
+        content = codec.write_candidates(several)
+        assert not codec.is_encrypted(content)
+        assert codec.read_candidates(content) == tuple(several)
 
 
 def visible(text: str) -> str:

@@ -5,7 +5,7 @@ Reads what the draft and other clients write, also where they differ from what w
 all kinds is PROTOCOL.md beside this file. Everything here is pure: no clock, no keys.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, TypedDict, TypeVar
@@ -76,7 +76,7 @@ __all__ = [
     "read_candidates",
     "read_description",
     "read_metrics",
-    "write_candidate",
+    "write_candidates",
     "write_description",
 ]
 
@@ -371,9 +371,10 @@ def write_description(sdp: str) -> str:
     return msgspec.json.encode({"sdp": sdp}).decode()
 
 
-def write_candidate(candidate: IceCandidate) -> str:
-    """The content of an ICE_CANDIDATE, before encryption."""
-    return msgspec.json.encode({"ice": candidate}).decode()
+def write_candidates(candidates: Sequence[IceCandidate]) -> str:
+    """The content of an ICE_CANDIDATE, before encryption; one alone as the draft shows it."""
+    found = candidates[0] if len(candidates) == 1 else candidates
+    return msgspec.json.encode({"ice": found}).decode()
 
 
 def _object(content: str) -> dict[str, Any]:
