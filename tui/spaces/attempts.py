@@ -90,7 +90,7 @@ class Attempt:
         found = IceCandidate()
         if candidate is not None:
             found = IceCandidate(candidate.candidate, candidate.sdpMid, candidate.sdpMLineIndex)
-        content = await self._wire.seal(self.other, codec.write_candidate(found))
+        content = await self._wire.seal(self.other, codec.write_candidates([found]))
         self._wire.say(self._wire.writer.candidate(self._wire.now(), self.other, content))
 
     async def _ask(self, metrics: Metrics) -> Peer:
