@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -24,9 +25,10 @@ def test_what_is_not_given_is_no_flag() -> None:
 
 
 def test_every_option_is_a_setting() -> None:
-    line = "join R --mic none --speaker null --key-file k --name n --max-outputs 3"
+    line = "join R --mic none --speaker null --key-file k --account a --name n --max-outputs 3"
     found = parse([*line.split(), "--relay", "ws://a", "--ice-server", "stun:a"])
-    assert set(found.flags) == set(Settings.__struct_fields__) - {"theme"}
+    of_the_file_alone = {"theme", "space_relays", "plain_signalling"}
+    assert set(found.flags) == set(Settings.__struct_fields__) - of_the_file_alone
 
 
 def test_every_command_of_the_contract_is_understood() -> None:
@@ -34,8 +36,15 @@ def test_every_command_of_the_contract_is_understood() -> None:
         "",
         "demo --people 9 --seed 3",
         "host NAME --id ID --headless",
+        "host NAME --summary S --access invite --topic a --topic b --language en --headless",
+        "host NAME --access password --password-file F --starts 2130-05-01T20:00",
         "join REF --headless",
+        "join REF --password-file -",
+        "headless",
         "list --json",
+        "list music #radio lang:en host:ada",
+        "journal --json",
+        "journal --export PATH",
         "relay --listen 127.0.0.1:0 --store x",
         "status --json",
         "stop",
@@ -52,6 +61,13 @@ def test_every_command_of_the_contract_is_understood() -> None:
         "join",
         "host a b",
         "join R --head",
+        "join R --password hunter2",
+        "host R --password=hunter2",
+        "host R --access secret",
+        "host R --starts tomorrow",
+        "host R --starts 2001-05-01T20:00",
+        "host R --starts 99999-05-01",
+        "join R --access open",
         "list --rel ws://a",
         "demo --people 0",
         "demo --people x",
@@ -70,6 +86,28 @@ def test_bad_arguments_are_one_line(line: str, capsys: pytest.CaptureFixture[str
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("spaces")
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2130-05-01T20:00Z", 5_059_569_600),
+        ("2130-05-01T20:00+02:00", 5_059_562_400),
+        ("2130-05-01 20:00:00+00:00", 5_059_569_600),
+    ],
+)
+def test_a_time_may_name_its_zone(text: str, at: int) -> None:
+    assert parse(["host", "Tea", "--starts", text]).starts == at
+
+
+def test_a_time_without_a_zone_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC-3")
+    time.tzset()
+    try:
+        assert parse(["host", "Tea", "--starts", "2130-05-01T20:00"]).starts == 5_059_558_800
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_address_may_be_of_version_6() -> None:

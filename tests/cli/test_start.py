@@ -111,3 +111,33 @@ def test_what_host_and_join_ask_for() -> None:
 def test_a_space_has_a_name_of_some_length(name: str) -> None:
     with pytest.raises(CommandFailed):
         first_intent(parse(["host", name]))
+
+
+def test_all_that_a_new_space_says_of_itself_is_asked_for() -> None:
+    line = "--summary Songs --access invite --topic music --topic radio --language pt"
+    found = first_intent(parse(["host", "Tea", *line.split(), "--starts", "2130-05-01T20:00Z"]))
+    assert found == HostSpace(
+        name="Tea",
+        summary="Songs",
+        access="invite",
+        topics=("music", "radio"),
+        language="pt",
+        starts=5_059_569_600,
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"--summary {'x' * (limits.SUMMARY_LENGTH + 1)}",
+        f"--topic {'x' * (limits.TOPIC_LENGTH + 1)}",
+        "--topic=",
+        "--topic a " * (limits.TOPICS + 1),
+        f"--language {'x' * (limits.LANGUAGE_LENGTH + 1)}",
+        f"--id {'x' * (limits.SPACE_ID_LENGTH + 1)}",
+    ],
+)
+def test_what_a_space_says_of_itself_is_bounded(line: str) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        first_intent(parse(["host", "Tea", *line.split()]))
+    assert caught.value.status is ExitStatus.USAGE

@@ -17,6 +17,7 @@ _COMMANDS = {
     "join": ("tui.cli.screens", "run"),
     "headless": ("tui.cli.headless", "run"),
     "demo": ("tui.cli.demo", "run"),
+    "journal": ("tui.cli.journal", "run"),
     "list": ("tui.cli.lobby", "run"),
     "relay": ("tui.cli.relay", "run"),
     "status": ("tui.cli.controller", "status"),

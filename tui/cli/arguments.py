@@ -1,6 +1,7 @@
 """The command line. Imports nothing of the program but its exit statuses."""
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -26,6 +27,7 @@ _SETTINGS = (
     ("--mic", "microphone", "SPEC", "microphone: default, a device, tone:HZ, file:PATH or none"),
     ("--speaker", "speaker", "SPEC", "speaker: default, a device, file:PATH or null"),
     ("--key-file", "key_file", "PATH", "file with the secret key (mode 0600, nsec or hex)"),
+    ("--account", "account", "NAME", "kept key to sign with: its label or public key"),
     ("--name", "name", "NAME", "the name that others see"),
     ("--max-outputs", "max_outputs", "N", "people to send sound to at most"),
 )
@@ -91,19 +93,32 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=DEMO_SEED, metavar="N", help="another script, another N"
     )
 
-    host = add("host", "create a space and enter it as its host")
-    host.add_argument("space_name", metavar="NAME", help="what the space is called")
-    host.add_argument("--id", default="", metavar="ID", help="its id (random if not given)")
+    host = add("host", "create a space and enter it as its host, or take up one of yours again")
+    _add_host(host)
     join = add("join", "enter a space")
     join.add_argument(
         "ref", metavar="REF", help="nevent, naddr, HOST_PUBKEY:ID, or an id only one space has"
     )
     for parser in (host, join):
         parser.add_argument(
+            "--password-file", default="", metavar="PATH",
+            help="file with the space's password (mode 0600); - asks for it",
+        )  # fmt: skip
+        parser.add_argument(
             "--headless", action="store_true", help="no screen: JSON lines on stdout and stdin"
         )
+    add("headless", "enter nothing by itself: JSON lines on stdout and stdin")
 
-    _add_json(add("list", "show the live spaces"))
+    listing = add("list", "show the live and scheduled spaces")
+    listing.add_argument(
+        "query", nargs="*", metavar="FILTER", help="words, #TOPIC, lang:LANGUAGE or host:NAME"
+    )
+    _add_json(listing)
+    journal = add("journal", "show who moderated the present space, how and why")
+    journal.add_argument(
+        "--export", default="", metavar="PATH", help="write the signed events into a new file"
+    )
+    _add_json(journal)
     relay = add("relay", "run a relay", common=False)
     relay.add_argument(
         "--listen", type=_address, default=("127.0.0.1", 7447), metavar="HOST:PORT",
@@ -114,6 +129,27 @@ def _parser() -> argparse.ArgumentParser:
     add("stop", "leave the space and end the controller")
     add("doctor", "examine terminal, sound and relays; safe to paste")
     return top
+
+
+def _add_host(host: argparse.ArgumentParser) -> None:
+    host.add_argument("space_name", metavar="NAME", help="what the space is called")
+    host.add_argument(
+        "--id", default="", metavar="ID", help="its id: random, or that of a space of yours"
+    )
+    host.add_argument("--summary", default="", metavar="TEXT", help="what it is about")
+    host.add_argument(
+        "--access", choices=("open", "invite", "password"), metavar="WHO",
+        help="who may come in: open (everybody, the default), invite or password",
+    )  # fmt: skip
+    host.add_argument(
+        "--topic", action="append", default=[], dest="topics", metavar="WORD",
+        help="a topic by which it is found (repeatable)",
+    )  # fmt: skip
+    host.add_argument("--language", default="", metavar="CODE", help="its language, like en or pt")
+    host.add_argument(
+        "--starts", type=_time, default=0, metavar="TIME",
+        help="only announce it for then: 2030-05-01T20:00, local time unless it names a zone",
+    )  # fmt: skip
 
 
 def _add_common(parser: argparse.ArgumentParser, before: str = "") -> None:
@@ -145,6 +181,18 @@ def _count(least: int, most: int) -> Callable[[str], int]:
 
     count.__name__ = "number"  # argparse names it in its message
     return count
+
+
+def _time(text: str) -> int:
+    from datetime import datetime
+
+    try:
+        at = int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2030-05-01T20:00") from None
+    if at <= time.time():
+        raise argparse.ArgumentTypeError(f"{text} has passed")
+    return at
 
 
 def _address(text: str) -> tuple[str, int]:

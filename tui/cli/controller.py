@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import msgspec
@@ -15,13 +15,9 @@ from tui.config import limits
 from tui.config.paths import Paths
 from tui.controller.intents import Stop
 from tui.controller.link import LinkClosed, SocketLink
-from tui.controller.messages import (
-    ViewChanged,
-)
+from tui.controller.messages import ViewChanged
 from tui.controller.process import ControllerFailed, attach, wait_until_gone
-from tui.controller.view import (
-    View,
-)
+from tui.controller.view import View
 
 
 def status(arguments: Arguments) -> int:
@@ -74,12 +70,19 @@ async def _attach(paths: Paths) -> SocketLink:
     return link
 
 
-async def _view_of(paths: Paths) -> View:
+@contextlib.asynccontextmanager
+async def running_controller(paths: Paths) -> AsyncIterator[tuple[SocketLink, View]]:
+    """A link to the controller that runs, and its view; raises `CommandFailed` if none does."""
     link = await _attach(paths)
     try:
-        return await read_view(link)
+        yield link, await read_view(link)
     finally:
         await link.close()
+
+
+async def _view_of(paths: Paths) -> View:
+    async with running_controller(paths) as (_, view):
+        return view
 
 
 async def _stop(paths: Paths) -> None:

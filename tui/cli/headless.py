@@ -1,4 +1,4 @@
-"""`spaces host` and `spaces join` without a screen, for scripts and bots.
+"""`spaces host`, `spaces join` or nothing yet, without a screen: for scripts and bots.
 
 The controller runs in this process. Every occurrence is printed as one JSON object a line, and
 intents are read the same way. End of input means nothing; SIGTERM, SIGINT, or a reader of our
@@ -29,6 +29,7 @@ from tui.controller.messages import (
     Levels,
     Message,
     SpaceClosed,
+    SpaceScheduled,
     ViewChanged,
 )
 from tui.controller.options import ControllerOptions
@@ -43,24 +44,30 @@ _STATUS_OF_CAUSE = {
 
 
 def run(arguments: Arguments) -> int:
-    """Host or join until the space is left; raises `CommandFailed` where that never came about."""
-    entering = first_intent(arguments, muted=False)  # who names a microphone agrees to be heard
-    options = controller_options(arguments, set_up(arguments), throwaway=True)
+    """Host or join until the space is left; raises `CommandFailed` where that never came about.
+
+    The command `headless` enters nothing by itself, and goes on until it is told to stop.
+    """
+    entering = None
+    if arguments.command != "headless":
+        entering = first_intent(arguments, muted=False)  # who names a microphone wants to be heard
+    options = controller_options(arguments, set_up(arguments), throwaway=entering is not None)
     log_to_stderr()
     # A job in the background of a terminal has no input; without this it would be stopped.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     return asyncio.run(_run(options, entering))
 
 
-async def _run(options: ControllerOptions, entering: HostSpace | JoinSpace) -> int:
-    session = _Session(intent_name(entering))
+async def _run(options: ControllerOptions, entering: HostSpace | JoinSpace | None) -> int:
+    session = _Session(intent_name(entering) if entering else "")
     session.listen_for_signals()
     try:
         async with asyncio.TaskGroup() as tasks, Controller(options) as controller:
             tasks.create_task(session.follow(controller.attach()))
             read_in_thread(0, session.reader(controller.submit))
             tune_for_media()
-            controller.submit(entering)
+            if entering is not None:
+                controller.submit(entering)
             await first_of(session.finished.wait(), session.stopping.wait(), controller.ended())
             end_by_force_later()
             # The controller's own end leaves as well, but then nobody would hear how that went.
@@ -74,7 +81,10 @@ async def _run(options: ControllerOptions, entering: HostSpace | JoinSpace) -> i
 
 
 class _Session:
-    """Follows one stay in one space from the controller's messages."""
+    """Follows one stay in one space from the controller's messages.
+
+    `entering` is the intent that begins it; empty for one that no single space ends.
+    """
 
     def __init__(self, entering: str) -> None:
         self._entering = entering
@@ -105,7 +115,7 @@ class _Session:
             for asked in lines.feed(data):
                 if isinstance(asked, IntentRefused):
                     self._print(asked)
-                elif isinstance(asked, LeaveSpace) and not self._joined:
+                elif isinstance(asked, LeaveSpace) and self._entering and not self._joined:
                     self.stopping.set()
                 else:
                     submit(asked)
@@ -130,9 +140,13 @@ class _Session:
         return self._status
 
     def _note(self, message: Message) -> None:
+        if not self._entering:
+            return
         match message:
             case Joined():
                 self._joined = True
+            case SpaceScheduled():
+                self.finished.set()
             case SpaceClosed(reason=reason):
                 if not self._joined and not self.stopping.is_set():
                     self._fail(ExitStatus.REFUSED, reason)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.cli.arguments import Arguments
+from tui.cli.passwords import password_of
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.config import limits
 from tui.config.paths import DEFAULT_PROFILE, InvalidProfile, Paths, UnsafeDirectory
@@ -95,15 +96,34 @@ def public_key(options: ControllerOptions) -> str:
 
 
 def first_intent(arguments: Arguments, *, muted: bool = True) -> HostSpace | JoinSpace:
-    """What `host` or `join` asks for; raises `CommandFailed`."""
+    """What `host` or `join` asks for; raises `CommandFailed`. May ask for a password."""
     if arguments.command == "join":
-        return JoinSpace(ref=arguments.ref.strip(), muted=muted)
+        return JoinSpace(ref=arguments.ref.strip(), muted=muted, password=password_of(arguments))
     name = arguments.space_name.strip()
-    if not 0 < len(name) <= limits.NAME_LENGTH:
-        raise CommandFailed(ExitStatus.USAGE, f"NAME has 1 to {limits.NAME_LENGTH} characters")
-    if len(arguments.id) > limits.SPACE_ID_LENGTH:
-        raise CommandFailed(ExitStatus.USAGE, f"ID has up to {limits.SPACE_ID_LENGTH} characters")
-    return HostSpace(name=name, id=arguments.id, muted=muted)
+    texts = (
+        ("NAME", name, 1, limits.NAME_LENGTH),
+        ("ID", arguments.id, 0, limits.SPACE_ID_LENGTH),
+        ("--summary", arguments.summary, 0, limits.SUMMARY_LENGTH),
+        ("--language", arguments.language, 0, limits.LANGUAGE_LENGTH),
+        *(("--topic", topic, 1, limits.TOPIC_LENGTH) for topic in arguments.topics),
+    )
+    for what, text, least, most in texts:
+        if not least <= len(text) <= most:
+            raise CommandFailed(ExitStatus.USAGE, f"{what} has {least} to {most} characters")
+    if len(arguments.topics) > limits.TOPICS:
+        raise CommandFailed(ExitStatus.USAGE, f"a space has up to {limits.TOPICS} topics")
+    password = password_of(arguments)
+    return HostSpace(
+        name=name,
+        id=arguments.id,
+        summary=arguments.summary.strip(),
+        muted=muted,
+        access=arguments.access or ("password" if password else "open"),
+        password=password,
+        topics=tuple(arguments.topics),
+        language=arguments.language,
+        starts=arguments.starts,
+    )
 
 
 def device_specs(settings: Settings) -> tuple[str, str]:

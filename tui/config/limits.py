@@ -34,6 +34,9 @@ HANDS = 1_000  # people whose speech requests are remembered in one space
 HAND_EVENTS = 256  # speech requests remembered of one person; at one in 15 s, an hour
 FUTURE_SECONDS = 60  # events dated further ahead of our clock are refused
 LOBBY_SPACES = 500  # spaces remembered in the lobby
+LOBBY_ROOMS = 500  # rooms and streams of others remembered in the lobby
+LOBBY_PEOPLE = 20_000  # people counted in the lobby, all spaces together; about 7 MB
+LOBBY_ACTS = 20_000  # acts of moderation remembered in the lobby, all spaces together
 
 # Rooms of NIP-53, chat
 ROOM_STAGE = 64  # people on stage named in a space's announcement
@@ -44,6 +47,7 @@ CHAT_MENTIONS = 16  # people named in one message
 CHAT_BURST = 5  # messages of one author within CHAT_BURST seconds, by their dates
 CHAT_ARRIVALS = 20  # messages of one author taken at once as they arrive; then one a second
 EMOJI_LENGTH = 32  # code points of one reaction; a family of four with skin tones has eleven
+AUDIENCE = 1_000  # people of a room of others who are shown
 PARTICIPANTS_CLAIMED = 1_000_000  # people that a room may claim to have; more is a joke
 ROOM_ADMITTED = 800  # people named in a lock: 54 kB, since some relays take events of 64 kB only
 

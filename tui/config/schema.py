@@ -62,6 +62,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _Text,
         msgspec.Meta(description="file with the secret key (mode 0600, nsec or hex)"),
     ] = ""
+    account: Annotated[
+        _Text, msgspec.Meta(description="kept key to sign with: its label or public key")
+    ] = ""
+    space_relays: Annotated[
+        tuple[_Text, ...],
+        msgspec.Meta(
+            max_length=limits.SPACE_RELAYS,
+            description="relays for spaces of your own, in place of those of your relay list",
+        ),
+    ] = ()
+    plain_signalling: Annotated[
+        bool,
+        msgspec.Meta(description="also connect to people whose software cannot encrypt signalling"),
+    ] = True
     theme: Annotated[_Text, msgspec.Meta(description="name of a theme")] = "dark"
 
 
@@ -128,12 +142,17 @@ def _check(
         field = re.split(r"[`\[]", place)[0]
         raise InvalidSetting(f"{source}: {field}{': ' * bool(field)}{reason}") from None
     found = {field: getattr(settings, field) for field in table}
-    if "relays" in found:
-        relays: dict[str, None] = {}  # in their order, each once
-        for url in settings.relays:
-            try:
-                relays[relay_url(url)] = None
-            except ValueError as error:
-                raise InvalidSetting(f"{source}: relays: {url[:80]!r}: {error}") from None
-        found["relays"] = tuple(relays)
+    for field in ("relays", "space_relays"):
+        if field in found:
+            found[field] = _relays(getattr(settings, field), f"{source}: {field}", relay_url)
     return found
+
+
+def _relays(urls: tuple[str, ...], place: str, relay_url: Callable[[str], str]) -> tuple[str, ...]:
+    relays: dict[str, None] = {}  # in their order, each once
+    for url in urls:
+        try:
+            relays[relay_url(url)] = None
+        except ValueError as error:
+            raise InvalidSetting(f"{place}: {url[:80]!r}: {error}") from None
+    return tuple(relays)

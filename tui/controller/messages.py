@@ -158,6 +158,20 @@ class Reacted(Message, frozen=True, tag="reaction"):
     emoji: str
 
 
+class SpaceScheduled(Message, frozen=True, tag="scheduled"):
+    """A space of our own was announced; `starts` in unix seconds."""
+
+    ref: str
+    starts: int
+
+
+class JournalExported(Message, frozen=True, tag="exported"):
+    """The acts of moderation were written to a new file."""
+
+    path: str
+    count: int
+
+
 class Dropped(Message, frozen=True, tag="dropped"):
     """More was dropped for this cause, `count` so far; at most one in five seconds for each."""
 
@@ -202,6 +216,8 @@ AnyMessage = (
     | MuteAsked
     | ChatReceived
     | Reacted
+    | SpaceScheduled
+    | JournalExported
     | Dropped
     | IntentRefused
     | SpaceClosed

@@ -14,7 +14,9 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     `microphone` and `speaker` are device specs (`default`, a device name, `tone:440`,
     `file:PATH`, `none`, `null`). The key is `secret` (nsec or hex), else the one in `key_file`,
-    else with `throwaway` a new one, else none until an intent brings it. Paths are absolute.
+    else with `throwaway` a new one, else that of `account` (its label or pubkey, or the current
+    one), else none until an intent brings it. Paths are absolute; where `accounts` (a folder) or
+    `cache` (a file) is empty, nothing is kept.
     """
 
     profile: str
@@ -27,6 +29,11 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     key_file: str = ""
     secret: str = ""
     throwaway: bool = False
+    account: str = ""
+    accounts: str = ""
+    cache: str = ""
+    space_relays: tuple[str, ...] = ()
+    plain_signalling: bool = True
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         named = [(name, getattr(self, name)) for name in self.__struct_fields__]
