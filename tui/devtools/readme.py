@@ -1,13 +1,18 @@
-"""The tables of the README that say what the program itself knows: keys and exit statuses.
+"""The tables of the README that say what the program itself knows: keys, exit statuses, the link.
 
 `python -m tui.devtools.readme` writes them, with `--check` it only compares.
 """
 
 import sys
 from pathlib import Path
+from typing import get_args
+
+from msgspec import inspect
 
 from tui.cli.status import MEANINGS
 from tui.commands.actions import ACTIONS, key_word
+from tui.controller.intents import AnyIntent
+from tui.controller.messages import AnyMessage, Levels, ViewChanged
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -28,9 +33,34 @@ def statuses() -> str:
     return "\n".join(["| status | meaning |", "|---|---|", *rows])
 
 
+def link() -> str:
+    """All intents, then all objects, with their fields as the classes have them."""
+    asked = [_line("do", kind) for kind in get_args(AnyIntent)]
+    told = [_line("event", kind) for kind in get_args(AnyMessage) if kind not in _FOR_SCREENS]
+    return "\n".join(["| line | further fields | meaning |", "|---|---|---|", *asked, *told])
+
+
+_FOR_SCREENS = (ViewChanged, Levels)
+
+
+def _line(tag_field: str, kind: type) -> str:
+    shape = inspect.type_info(kind)
+    assert isinstance(shape, inspect.StructType)
+    fields = ", ".join(map(_field, shape.fields))
+    first, _, _ = (kind.__doc__ or "").partition("\n\n")
+    return f'| `"{tag_field}": "{shape.tag}"` | {fields} | {" ".join(first.split())} |'
+
+
+def _field(field: inspect.Field) -> str:
+    name = f"`{field.encode_name}`" + ("" if field.required else "?")
+    if isinstance(field.type, inspect.LiteralType):
+        name += f" ({', '.join(f'`{value}`' for value in field.type.values if value)})"
+    return name
+
+
 def fill(text: str) -> str:
     """The README with its tables made anew; raises `ValueError` where their place is gone."""
-    for name, table in (("keys", keys()), ("statuses", statuses())):
+    for name, table in (("keys", keys()), ("statuses", statuses()), ("link", link())):
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
