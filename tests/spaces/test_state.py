@@ -400,48 +400,6 @@ def test_nobody_is_connected_to_themselves() -> None:
 # -- how much work, and how much memory
 
 
-class Counting(SpaceState):
-    judgements = 0
-
-    def _judge(self, event: Any) -> None:
-        self.judgements += 1
-        super()._judge(event)
-
-
-def acts(number: int) -> list[SpaceEvent]:
-    return [promoted(HOST, f"{n:064x}", START + n) for n in range(number)]
-
-
-def test_an_act_that_comes_in_order_is_judged_once_and_no_other_again() -> None:
-    folded = Counting(SPACE)
-    for number, act in enumerate(acts(300), start=1):
-        folded.apply(act)
-        folded.apply(joined(ANN, START + number))
-        assert len(folded.speaking) == number + 1
-        assert folded.judgements == number
-
-
-def test_the_past_newest_first_is_judged_once_when_it_is_looked_at() -> None:
-    folded = Counting(SPACE)
-    for act in reversed(acts(300)):
-        folded.apply(act)
-    assert len(folded.speaking) == 301
-    assert folded.judgements == 300
-
-
-def test_a_flood_of_forged_acts_is_bounded_and_does_not_silence_the_host(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "MODERATION_EVENTS", 20)
-    folded = Counting(SPACE)
-    for number in range(100):
-        folded.apply(promoted(EVE, EVE, START + number))
-    assert len(folded.refusals) == 20
-    folded.apply(promoted(HOST, ANN, START))
-    assert folded.speaking == {HOST, ANN}
-    assert folded.judgements <= 20 + 21
-
-
 def test_a_crowd_is_bounded_hides_no_speaker_and_keeps_no_newcomer_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

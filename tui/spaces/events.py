@@ -1,5 +1,6 @@
 """The events of a space as typed values, in the past tense, and their kinds on the wire."""
 
+import re
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -50,7 +51,7 @@ SIGNAL_KINDS: Final = (
 """From one peer to another, named by `p`."""
 
 JOIN_LIFETIME: Final = 180  # seconds a JOIN of ours counts without being sent again
-CONNECTION_LIFETIME: Final = 3600  # seconds relays keep what says who is connected to whom
+CONNECTION_LIFETIME: Final = 4 * 3600  # seconds what says who is connected to whom is kept
 OPEN_JOIN_LIFETIME: Final = 600  # seconds a JOIN without `expiration` counts
 
 ConnectionType = Literal["consumer", "provider", "mutual"]
@@ -72,7 +73,10 @@ def check_space_id(space_id: str) -> None:
 
 def is_pubkey(text: str) -> bool:
     """Whether this is 64 lower-case hex digits."""
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+    return _PUBKEY.fullmatch(text) is not None
+
+
+_PUBKEY: Final = re.compile("[0-9a-f]{64}")
 
 
 class SpaceRef(NamedTuple):

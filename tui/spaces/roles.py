@@ -1,7 +1,4 @@
-"""Who may do what in a space (the table in the wire profile, as pure functions).
-
-Co-hosts have no way to be made yet; the rules already know their place.
-"""
+"""Who may do what in a space (the table in the wire profile, as pure functions)."""
 
 from enum import IntEnum
 
@@ -20,18 +17,22 @@ class Role(IntEnum):
         return self > Role.LISTENER
 
 
-def may_promote(actor: Role, target: Role) -> bool:
-    """Whether `actor` may make `target` a speaker; who speaks already keeps the higher role."""
-    return actor >= Role.COHOST and target < Role.HOST
+def may_moderate(actor: Role, target: Role) -> bool:
+    """Whether `actor` may remove `target`, invite them, let them on stage or propose it to them,
+    or ask them to mute: host and co-hosts, and only with those below them."""
+    return actor >= Role.COHOST and target < actor
+
+
+def may_promote_cohost(actor: Role, target: Role) -> bool:
+    """Whether `actor` may make `target` a co-host."""
+    return actor is Role.HOST and target is not Role.HOST
 
 
 def may_demote(actor: Role, target: Role, *, oneself: bool) -> bool:
-    """Whether `actor` may take `target` off the stage, or a listener's hand down.
+    """Whether `actor` may take `target` off the stage, or a listener's hand down, or pardon them.
 
-    Nobody demotes the host, who closes the space instead; a co-host is demoted only by the host.
+    Everybody but the host, who closes the space instead, may step down.
     """
-    if target is Role.HOST:
-        return False
     if oneself:
-        return target.speaks
-    return actor is Role.HOST or (actor is Role.COHOST and target < Role.COHOST)
+        return target.speaks and target is not Role.HOST
+    return may_moderate(actor, target)

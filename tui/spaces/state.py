@@ -1,62 +1,46 @@
 """The state of one space: a fold over its verified events that does not depend on their order.
 
-Presence and connections are last-writer-wins registers; roles follow from the moderation events in
-the order `(at, id)`, with authority judged at each event's own place. An event that belongs
-before others already judged makes all moderation be judged again, once for however many came
-(relays send the past newest first), when somebody next asks for a role.
+Presence and connections are last-writer-wins registers (`presence`), roles, bars and invitations
+follow from the acts of moderation, each judged at its own place in order (`moderation`), and the
+queue from showings of hands (`hands`). This module says what they mean together.
 What depends on the time takes `now`, in unix seconds.
 """
 
-from bisect import bisect_right, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator
+from functools import cache
 
-from tui.config import limits
 from tui.spaces.events import (
+    Access,
+    CohostPromoted,
     ConnectionConfirmed,
     ConnectionDropped,
-    ConnectionType,
+    Moderation,
+    MuteRequested,
     PeerDemoted,
+    PeerInvited,
     PeerJoined,
     PeerLeft,
-    Signal,
+    PeerRemoved,
+    SpaceAnnounced,
     SpaceCreated,
     SpaceEnded,
     SpaceEvent,
     SpaceRef,
     SpeakerPromoted,
     SpeechAsked,
+    SpeechProposed,
 )
-from tui.spaces.roles import Role, may_demote, may_promote
+from tui.spaces.hands import HAND_LIFETIME, Hands
+from tui.spaces.moderation import Judge, Refusal, Standing
+from tui.spaces.presence import Edge, Presence
+from tui.spaces.roles import Role, may_moderate
 
-HAND_LIFETIME = 45
-"""Seconds after which a hand that was not shown again is down."""
+__all__ = ["AWAY_SECONDS", "HAND_LIFETIME", "STALE_AFTER", "Edge", "Refusal", "SpaceState"]
+
 STALE_AFTER = 600
 """Seconds after which a space whose host was not seen is stale."""
-
-_Moderation = SpeakerPromoted | PeerDemoted
-_Key = TypeVar("_Key", bound=Hashable)
-
-
-class Refusal(NamedTuple):
-    """A moderation event that changes nothing, and why."""
-
-    event: SpaceEvent
-    reason: str
-
-
-class Edge(NamedTuple):
-    """A confirmed connection: `asking` asked `asked` for one of this type."""
-
-    asking: str
-    asked: str
-    type: ConnectionType
-
-
-class _Person(NamedTuple):
-    order: tuple[int, int, str]
-    newest: PeerJoined | PeerLeft
-    joined: PeerJoined | None
+AWAY_SECONDS = 30
+"""Seconds for which somebody whose JOIN ran out is away, and then gone."""
 
 
 class SpaceState:
@@ -65,221 +49,275 @@ class SpaceState:
     def __init__(self, space: SpaceRef) -> None:
         self.space = space
         self.created: SpaceCreated | None = None
+        self.announced: SpaceAnnounced | None = None
         self.ended: SpaceEnded | None = None
-        self._people: dict[str, _Person] = {}
-        self._edges: dict[frozenset[str], tuple[tuple[int, int, str], Edge | None]] = {}
-        self._moderation: list[tuple[int, str, _Moderation]] = []
-        self._acts = {True: 0, False: 0}  # moderation by the host, by others
-        self._judged = 0  # how many of them, in order, the next three take into account
-        self._roles: dict[str, Role] = {space.host: Role.HOST}
-        self._lowered: dict[str, int] = {}
-        self._refused: dict[str, Refusal] = {}
-        self._hands: dict[str, list[tuple[int, str, bool]]] = {}
+        self._presence = Presence()
+        self._judge = Judge(space.host)
+        self._hands = Hands()
+        self._host_seen = 0
+        self._touched: set[str] = set()
 
     def apply(self, event: SpaceEvent) -> None:
         """Fold one event in; twice the same, or in any order, gives the same state."""
         if event.space != self.space:
             return
+        by_host = event.signer == self.space.host
+        if by_host:
+            self._host_seen = max(self._host_seen, event.at)
         match event:
-            case SpaceCreated():
-                if self.created is None or (event.at, event.id) < (
-                    self.created.at,
-                    self.created.id,
-                ):
-                    self.created = event
+            case SpaceCreated() if by_host:
+                self._create(event)
+            case SpaceAnnounced() if by_host:
+                self._announce(event)
             case SpaceEnded():
-                self._end(event)
+                self._judge.add(event)
+                if by_host and (self.ended is None or _place(event) < _place(self.ended)):
+                    self.ended = event
             case PeerJoined() | PeerLeft():
-                self._meet(event)
-            case SpeakerPromoted() | PeerDemoted():
-                self._moderate(event)
+                self._presence.meet(event, keep=lambda who: self.role_of(who).speaks)
+            case (
+                SpeakerPromoted() | CohostPromoted() | PeerDemoted() | PeerRemoved() | PeerInvited()
+            ):
+                self._judge.add(event)
             case SpeechAsked():
-                self._raise_hand(event)
-            case ConnectionConfirmed():
-                self._connect(event, 0, Edge(event.to, event.signer, event.type))
-            case ConnectionDropped():
-                self._connect(event, 1, None)
+                self._hands.show(event, known=lambda who: self.peer(who) is not None)
+            case ConnectionConfirmed() | ConnectionDropped():
+                self._presence.connect(event)
 
-    # -- reading
+    # -- who is what
 
     def role_of(self, pubkey: str) -> Role:
         """The role somebody holds, present or not."""
-        self._judge_all()
-        return self._roles.get(pubkey, Role.LISTENER)
+        return self._judge.standing(pubkey).role
+
+    def role_at(self, pubkey: str, at: int, event_id: str) -> Role:
+        """The role somebody held right before that place in order."""
+        return self._judge.standing_at(pubkey, at, event_id).role
+
+    def standing_at(self, pubkey: str, at: int, event_id: str) -> Standing:
+        """What somebody was right before that place in order."""
+        return self._judge.standing_at(pubkey, at, event_id)
 
     @property
     def speaking(self) -> frozenset[str]:
         """Everybody with a speaking role, present or not."""
-        self._judge_all()
-        return frozenset(pubkey for pubkey, role in self._roles.items() if role.speaks)
+        return self._judge.speaking
+
+    def last_act(self, pubkey: str) -> Moderation | None:
+        """The last act on somebody that counted."""
+        return self._judge.standing(pubkey).last
+
+    def lowered_at(self, pubkey: str) -> int:
+        """When somebody was last promoted, demoted or removed, which takes a hand down; or 0."""
+        return self._judge.standing(pubkey).lowered
+
+    # -- who is let in
+
+    @property
+    def access(self) -> Access:
+        """Who may be in the space."""
+        return self.created.access if self.created else "open"
+
+    @property
+    def locked(self) -> bool:
+        """Whether nobody new is let in."""
+        return self.announced is not None and self.announced.locked
+
+    def is_barred(self, pubkey: str) -> bool:
+        """Whether somebody was removed and not pardoned."""
+        return self._judge.standing(pubkey).bar is not None
+
+    def barred(self) -> Iterator[PeerRemoved]:
+        """The removals that nobody has pardoned."""
+        return iter(self._judge.barred())
+
+    def is_admitted(self, pubkey: str) -> str:
+        """Why a JOIN of somebody does not count; empty if it does. Of passwords it knows nothing:
+        who does not know one cannot write a JOIN that is read."""
+        standing = self._judge.standing(pubkey)
+        if standing.bar is not None:
+            return f"removed: {standing.bar.reason}" if standing.bar.reason else "removed"
+        if standing.role.speaks or standing.invited:
+            return ""
+        if self.access == "invite":
+            return "for invited people"
+        lock = self.announced
+        if lock is not None and lock.locked and pubkey not in lock.admitted:
+            first = self._presence.person(pubkey).first
+            return "" if 0 < first <= lock.locked_at else "the space is locked"
+        return ""
+
+    # -- who is there
 
     def peer(self, pubkey: str) -> PeerJoined | None:
         """The newest JOIN of somebody, also after a LEAVE."""
-        found = self._people.get(pubkey)
-        return found.joined if found is not None else None
+        return self._presence.person(pubkey).joined
 
     def is_present(self, pubkey: str, now: float) -> bool:
-        """Whether somebody is in the space: joined, not left, and heard of in time."""
-        found = self._people.get(pubkey)
-        if found is None or self.ended is not None:
+        """Whether somebody is in the space: joined, let in, not left, and heard of in time."""
+        joined = self._staying(pubkey)
+        if joined is None:
             return False
-        return isinstance(found.newest, PeerJoined) and now < found.newest.until
+        return now < joined.until or (joined.lasting and self._is_connected(pubkey, now))
+
+    def is_away(self, pubkey: str, now: float) -> bool:
+        """Whether somebody was just in the space and has not been heard of in time."""
+        joined = self._staying(pubkey)
+        late = joined is not None and joined.until <= now < joined.until + AWAY_SECONDS
+        return late and not self.is_present(pubkey, now)
 
     def present(self, now: float) -> Iterator[str]:
         """Everybody in the space."""
-        return (pubkey for pubkey in self._people if self.is_present(pubkey, now))
+        return (pubkey for pubkey in self._presence.people() if self.is_present(pubkey, now))
 
     def known(self) -> Iterator[str]:
         """Everybody who has ever joined or left, as far as we remember."""
-        return iter(self._people)
+        return self._presence.people()
 
     def is_stale(self, now: float) -> bool:
-        """Whether the host has been away for too long for the space to be called live."""
-        host = self.peer(self.space.host)
-        last = host.at if host is not None else self.created.at if self.created else 0
-        return now - last > STALE_AFTER
+        """Whether the host has been away for too long for the space to be called live.
 
-    def lowered_at(self, pubkey: str) -> int:
-        """When somebody was last promoted or demoted, which takes a hand down; 0 if never."""
-        self._judge_all()
-        return self._lowered.get(pubkey, 0)
+        One that is yet to start is not stale.
+        """
+        seen = max(self._host_seen, self.created.starts if self.created else 0)
+        return now - seen > STALE_AFTER and not self.is_present(self.space.host, now)
+
+    def edges(self, now: float) -> Iterator[Edge]:
+        """The confirmed connections between people who are present."""
+        present = cache(lambda pubkey: self.is_present(pubkey, now))
+        for at, edge in self._presence.edges():
+            if (
+                present(edge.asking)
+                and present(edge.asked)
+                and at > max(self._went(edge.asking), self._went(edge.asked))
+            ):
+                yield edge
+
+    def _staying(self, pubkey: str) -> PeerJoined | None:
+        """The JOIN of somebody that counts, if only it is in time."""
+        joined = self._presence.person(pubkey).joined
+        if joined is None or self.ended is not None or joined.at <= self._went(pubkey):
+            return None
+        return None if self.is_admitted(pubkey) else joined
+
+    def _went(self, pubkey: str) -> int:
+        """When somebody last left or was removed, which beats a JOIN of the same second."""
+        removed = self._judge.standing(pubkey).removed
+        return max(self._presence.person(pubkey).left, removed)
+
+    def _is_connected(self, pubkey: str, now: float) -> bool:
+        """Whether a connection of somebody lives, to somebody who is there by the same rules."""
+        for at, other in self._presence.neighbours(pubkey, now):
+            joined = self._staying(other)
+            if (
+                joined is not None
+                and (now < joined.until or joined.lasting)
+                and at > max(self._went(pubkey), self._went(other))
+            ):
+                return True
+        return False
+
+    # -- who asks to speak
 
     def hand_since(self, pubkey: str, now: float) -> int | None:
         """When the hand went up that is up now, or `None`.
 
         A hand stays up while it is shown again within `HAND_LIFETIME`; it comes down by its owner,
-        and by a promotion or demotion of the same second or later.
+        and by a promotion, demotion or removal of the same second or later.
         """
-        raised = self._hands.get(pubkey)
-        if not raised or self.role_of(pubkey).speaks or not self.is_present(pubkey, now):
+        standing = self._judge.standing(pubkey)
+        if standing.role.speaks or not self.is_present(pubkey, now):
             return None
-        lowered = self.lowered_at(pubkey)
-        since: int | None = None
-        last = int(now)
-        for at, _, withdrawn in reversed(raised):
-            if withdrawn or at <= lowered or last - at > HAND_LIFETIME:
-                break
-            since = last = at
-        return since
+        return self._hands.since(pubkey, now, standing.lowered)
 
     def hand_shown_at(self, pubkey: str) -> int:
         """When somebody last put a hand up, showed it again or took it down; 0 if never."""
-        raised = self._hands.get(pubkey)
-        return raised[-1][0] if raised else 0
+        return self._hands.shown_at(pubkey)
 
     def queue(self, now: float) -> list[tuple[int, str]]:
         """The raised hands, longest waiting first, as `(since, pubkey)`."""
         waiting = ((self.hand_since(pubkey, now), pubkey) for pubkey in self._hands)
         return sorted((since, pubkey) for since, pubkey in waiting if since is not None)
 
-    def edges(self, now: float) -> Iterator[Edge]:
-        """The confirmed connections between people who are present."""
-        for _, edge in self._edges.values():
-            if edge and self.is_present(edge.asking, now) and self.is_present(edge.asked, now):
-                yield edge
+    # -- what counted
+
+    def verdict(self, event_id: str) -> str | None:
+        """Why an act was refused, empty if it counted, `None` if it is not known."""
+        return self._judge.verdict(event_id)
+
+    def refusal(self, event: SpaceEvent) -> str | None:
+        """Why what somebody says changes nothing, as far as that is a question of authority.
+
+        Also judges what is no act on the state: proposals to speak and requests to mute. `None`
+        for an act that is not known (any more).
+        """
+        match event:
+            case SpeechProposed() | MuteRequested():
+                actor = self.role_at(event.signer, event.at, event.id)
+                target = Role.LISTENER
+                if event.target:
+                    target = self.role_at(event.target, event.at, event.id)
+                if may_moderate(actor, target):
+                    return ""
+                proposes = isinstance(event, SpeechProposed)
+                return "may not ask to speak" if proposes else "may not ask to mute"
+            case SpaceCreated() | SpaceAnnounced():
+                return "" if event.signer == self.space.host else "is not the host"
+            case (
+                SpaceEnded()
+                | SpeakerPromoted()
+                | CohostPromoted()
+                | PeerDemoted()
+                | PeerRemoved()
+                | PeerInvited()
+            ):
+                return self.verdict(event.id)
+        return ""
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
-        """Moderation without authority, in order."""
-        self._judge_all()
-        return tuple(sorted(self._refused.values(), key=lambda r: (r.event.at, r.event.id)))
+        """Moderation without authority, in order; sorted anew each time, see `take_judged`."""
+        return self._judge.refusals
+
+    def take_judged(self) -> set[str]:
+        """The ids of acts whose verdict is new or another since this was last asked."""
+        return self._judge.take_judged()
+
+    def take_touched(self) -> set[str]:
+        """Whose role, bar or admission has changed since this was last asked."""
+        touched, self._touched = self._touched, set()
+        return touched | self._judge.take_touched()
+
+    def take_missing(self) -> set[str]:
+        """Co-hosts of whom acts were forgotten before we knew that they are co-hosts, in a flood of
+        forged ones; relays may be asked for them again."""
+        return self._judge.take_missing()
+
+    @property
+    def forgotten(self) -> int:
+        """How many acts were forgotten for want of room."""
+        return self._judge.forgotten
 
     # -- folding
 
-    def _end(self, event: SpaceEnded) -> None:
-        if event.signer != self.space.host:
-            self._refuse(event, "only the host closes a space")
-        elif self.ended is None or (event.at, event.id) < (self.ended.at, self.ended.id):
-            self.ended = event
+    def _create(self, event: SpaceCreated) -> None:
+        if self.created is None or _place(event) < _place(self.created):
+            before, self.created = self.access, event
+            if before != self.access:
+                self._touched.update(self.known())
 
-    def _meet(self, event: PeerJoined | PeerLeft) -> None:
-        order = (event.at, isinstance(event, PeerLeft), event.id)
-        found = self._people.get(event.signer)
-        if found is None:
-            if len(self._people) >= limits.PEOPLE:
-                silent = (who for who in self._people if not self.role_of(who).speaks)
-                _forget_oldest(self._people, silent, lambda who: self._people[who].order)
-            joined = event if isinstance(event, PeerJoined) else None
-            self._people[event.signer] = _Person(order, event, joined)
-            return
-        joined = found.joined
-        if isinstance(event, PeerJoined) and (
-            joined is None or (event.at, event.id) > (joined.at, joined.id)
-        ):
-            joined = event
-        if order > found.order:
-            self._people[event.signer] = _Person(order, event, joined)
-        else:
-            self._people[event.signer] = found._replace(joined=joined)
-
-    def _connect(self, event: Signal, rank: int, edge: Edge | None) -> None:
-        pair = frozenset((event.signer, event.to))
-        order = (event.at, rank, event.id)
-        found = self._edges.get(pair)
-        if found is None and len(self._edges) >= limits.EDGES:
-            _forget_oldest(self._edges, self._edges, lambda pair: self._edges[pair][0])
-        if len(pair) == 2 and (found is None or order > found[0]):
-            self._edges[pair] = (order, edge)
-
-    def _raise_hand(self, event: SpeechAsked) -> None:
-        hands = self._hands.get(event.signer)
-        if hands is None:
-            if len(self._hands) >= limits.HANDS:
-                _forget_oldest(self._hands, self._hands, lambda who: self._hands[who][-1])
-            hands = self._hands[event.signer] = []
-        entry = (event.at, event.id, event.withdrawn)
-        if entry not in hands:
-            insort(hands, entry)
-            del hands[: -limits.HAND_EVENTS]
-
-    def _moderate(self, event: _Moderation) -> None:
-        entry = (event.at, event.id, event)
-        place = bisect_right(self._moderation, entry[:2], key=lambda e: e[:2])
-        if place and self._moderation[place - 1][1] == event.id:
-            return
-        # Counted apart: a flood of forged acts must not keep the host's own from being heard.
-        by_host = event.signer == self.space.host
-        if self._acts[by_host] >= limits.MODERATION_EVENTS:
-            return
-        self._acts[by_host] += 1
-        self._moderation.insert(place, entry)
-        if place < self._judged:
-            self._judged = 0
-
-    def _judge_all(self) -> None:
-        if self._judged == len(self._moderation):
-            return
-        if self._judged == 0:
-            self._roles = {self.space.host: Role.HOST}
-            self._lowered.clear()
-        for _, event_id, event in self._moderation[self._judged :]:
-            self._refused.pop(event_id, None)
-            self._judge(event)
-        self._judged = len(self._moderation)
-
-    def _judge(self, event: _Moderation) -> None:
-        actor = self._roles.get(event.signer, Role.LISTENER)
-        target = self._roles.get(event.target, Role.LISTENER)
-        if isinstance(event, SpeakerPromoted):
-            if not may_promote(actor, target):
-                self._refuse(event, "may not promote")
+    def _announce(self, event: SpaceAnnounced) -> None:
+        found = self.announced
+        if found is not None:
+            # Of two of the same second relays keep the one with the lower id (NIP-01).
+            newer = event.at > found.at or (event.at == found.at and event.id < found.id)
+            if not newer:
                 return
-            self._roles[event.target] = max(target, Role.SPEAKER)
-        else:
-            if not may_demote(actor, target, oneself=event.signer == event.target):
-                self._refuse(event, "may not demote")
-                return
-            self._roles.pop(event.target, None)
-        self._lowered[event.target] = event.at
-
-    def _refuse(self, event: SpaceEvent, reason: str) -> None:
-        if len(self._refused) < limits.MODERATION_EVENTS:
-            self._refused[event.id] = Refusal(event, reason)
+        self.announced = event
+        lock = (event.locked, event.locked_at, event.admitted)
+        if lock != (found and (found.locked, found.locked_at, found.admitted)):
+            self._touched.update(self.known())
 
 
-def _forget_oldest(
-    table: dict[_Key, Any], candidates: Iterable[_Key], age: Callable[[_Key], Any]
-) -> None:
-    """Make room for many: a tenth of the table goes, those heard of longest ago."""
-    for key in sorted(candidates, key=age)[: len(table) // 10 + 1]:
-        del table[key]
+def _place(event: SpaceEvent) -> tuple[int, str]:
+    return event.at, event.id

@@ -1,0 +1,140 @@
+"""Who has come and gone, and who is connected to whom, as the newest word on each tells.
+
+Registers only: whether a JOIN counts, after removals and behind a lock, is for `SpaceState` to say.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from tui.config import limits
+from tui.spaces.events import (
+    CONNECTION_LIFETIME,
+    ConnectionConfirmed,
+    ConnectionDropped,
+    ConnectionType,
+    PeerJoined,
+    PeerLeft,
+)
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class Edge(NamedTuple):
+    """A confirmed connection: `asking` asked `asked` for one of this type."""
+
+    asking: str
+    asked: str
+    type: ConnectionType
+
+
+class Person(NamedTuple):
+    """What somebody has said of being here; times in unix seconds, 0 for never."""
+
+    joined: PeerJoined | None = None
+    """The newest JOIN, also after a LEAVE."""
+    first: int = 0
+    """When the earliest JOIN was that we know of."""
+    left: int = 0
+
+    @property
+    def heard(self) -> int:
+        """The newest word."""
+        return max(self.left, self.joined.at if self.joined else 0)
+
+
+_Pair = tuple[str, str]
+_NOBODY = Person()
+
+
+class Presence:
+    """JOIN and LEAVE of everybody, CONFIRM and DROP of every two, bounded."""
+
+    def __init__(self) -> None:
+        self._people: dict[str, Person] = {}
+        self._edges: dict[_Pair, tuple[tuple[int, int, str], Edge | None]] = {}
+        self._others: dict[str, set[str]] = {}  # who has, or had, a connection with whom
+
+    def meet(self, event: PeerJoined | PeerLeft, *, keep: Callable[[str], bool]) -> None:
+        """Take in a JOIN or LEAVE; `keep` names who must stay when there are too many people."""
+        person = self._people.get(event.signer)
+        if person is None:
+            if len(self._people) >= limits.PEOPLE:
+                passing = (who for who in self._people if not keep(who))
+                forget_oldest(self._people, passing, self._worth)
+            person = _NOBODY
+        if isinstance(event, PeerLeft):
+            person = person._replace(left=max(person.left, event.at))
+        else:
+            joined = person.joined
+            first = min(person.first, event.at) if joined else event.at
+            if joined is None or (event.at, event.id) > (joined.at, joined.id):
+                joined = event
+            person = Person(joined, first, person.left)
+        self._people[event.signer] = person
+
+    def connect(self, event: ConnectionConfirmed | ConnectionDropped) -> None:
+        """Take in a CONFIRM or a DROP, which wins in the same second."""
+        if event.signer == event.to:
+            return
+        pair = _pair(event.signer, event.to)
+        edge: Edge | None = None
+        if isinstance(event, ConnectionConfirmed):
+            edge = Edge(event.to, event.signer, event.type)
+        order = (event.at, int(edge is None), event.id)
+        found = self._edges.get(pair)
+        if found is None:
+            if len(self._edges) >= limits.EDGES:
+                self._forget_edges()
+            for who, other in (pair, pair[::-1]):
+                self._others.setdefault(who, set()).add(other)
+        if found is None or order > found[0]:
+            self._edges[pair] = (order, edge)
+
+    def person(self, pubkey: str) -> Person:
+        """What is known of somebody, which may be nothing."""
+        return self._people.get(pubkey, _NOBODY)
+
+    def people(self) -> Iterator[str]:
+        """Everybody who has ever joined or left, as far as is remembered."""
+        return iter(self._people)
+
+    def edges(self) -> Iterator[tuple[int, Edge]]:
+        """Connections that were confirmed and not dropped since, and when."""
+        return ((order[0], edge) for order, edge in self._edges.values() if edge)
+
+    def neighbours(self, pubkey: str, now: float) -> Iterator[tuple[int, str]]:
+        """With whom somebody has a connection that may still live, and since when."""
+        for other in self._others.get(pubkey, ()):
+            (at, _, _), edge = self._edges[_pair(pubkey, other)]
+            if edge and now < at + CONNECTION_LIFETIME:
+                yield at, other
+
+    def _worth(self, pubkey: str) -> tuple[bool, int]:
+        """Who is connected stays before a crowd that only says to be here."""
+        return pubkey in self._others, self._people[pubkey].heard
+
+    def _forget_edges(self) -> None:
+        known = self._people
+        before = set(self._edges)
+        forget_oldest(
+            self._edges,
+            self._edges,
+            lambda pair: (pair[0] in known and pair[1] in known, self._edges[pair][0]),
+        )
+        for pair in before - self._edges.keys():
+            for who, other in (pair, pair[::-1]):
+                self._others[who].discard(other)
+                if not self._others[who]:
+                    del self._others[who]
+
+
+def _pair(one: str, other: str) -> _Pair:
+    return (one, other) if one < other else (other, one)
+
+
+def forget_oldest(
+    table: dict[_Key, Any], candidates: Iterable[_Key], worth: Callable[[_Key], Any]
+) -> None:
+    """Make room for many: a tenth of the table goes, those worth least."""
+    for key in sorted(candidates, key=worth)[: len(table) // 10 + 1]:
+        del table[key]
