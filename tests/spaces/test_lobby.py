@@ -11,7 +11,7 @@ from tui.nostr.nip19 import short_npub
 from tui.nostr.pool import Pool
 from tui.spaces import events
 from tui.spaces.events import Metrics, SpaceRef
-from tui.spaces.lobby import Listing, Lobby
+from tui.spaces.lobby import Listing, Lobby, LobbyRef
 from tui.spaces.writer import Writer
 
 Publish = Callable[[LocalSigner, Draft], Awaitable[Event]]
@@ -36,12 +36,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def changed() -> list[SpaceRef]:
+def changed() -> list[LobbyRef]:
     return []
 
 
 @pytest.fixture
-def lobby(pool: Pool, clock: Clock, changed: list[SpaceRef]) -> Iterator[Lobby]:
+def lobby(pool: Pool, clock: Clock, changed: list[LobbyRef]) -> Iterator[Lobby]:
     lobby = Lobby(pool, changed=changed.append, now=clock)
     yield lobby
     lobby.close()
@@ -51,7 +51,7 @@ async def test_a_space_is_listed_with_its_people_from_creation_to_end(
     lobby: Lobby,
     publish: Publish,
     until: Until,
-    changed: list[SpaceRef],
+    changed: list[LobbyRef],
     clock: Clock,
     space: SpaceRef,
     host: LocalSigner,
@@ -72,7 +72,18 @@ async def test_a_space_is_listed_with_its_people_from_creation_to_end(
         return found
 
     await until(lambda: lobby.listing(space) and listing().listeners == 1)
-    assert listing() == Listing(space, "Tea", "green", "Hana", now - 30, 1, 1, "live")
+    assert listing() == Listing(
+        ref=space,
+        kind="space",
+        host=space.host,
+        host_name="Hana",
+        name="Tea",
+        summary="green",
+        started_at=now - 30,
+        state="live",
+        speakers=1,
+        listeners=1,
+    )
     assert list(lobby.spaces()) == [space]
     assert set(changed) == {space}
     # What happens while somebody looks.
@@ -98,7 +109,7 @@ async def test_a_space_that_nobody_created_is_not_listed_and_a_nameless_host_has
     lobby: Lobby,
     publish: Publish,
     until: Until,
-    changed: list[SpaceRef],
+    changed: list[LobbyRef],
     space: SpaceRef,
     host: LocalSigner,
     guest: LocalSigner,
@@ -121,7 +132,7 @@ async def test_what_is_of_no_space_or_of_the_future_is_dropped_and_counted(
     lobby: Lobby,
     publish: Publish,
     until: Until,
-    changed: list[SpaceRef],
+    changed: list[LobbyRef],
     host: LocalSigner,
 ) -> None:
     lobby.open()
@@ -130,7 +141,7 @@ async def test_what_is_of_no_space_or_of_the_future_is_dropped_and_counted(
     await publish(host, Draft(events.JOIN_SPACE, "", (("d", "x"),), now))
     ahead = SpaceRef(host.pubkey, "ahead")
     await publish(host, Writer(ahead, host.pubkey).create(now + 90, "Ahead", METRICS, "", ()))
-    await until(lambda: lobby.dropped == 3)
+    await until(lambda: lobby.dropped.total() == 3)
     assert changed == []
 
 
@@ -138,7 +149,7 @@ async def test_only_so_many_spaces_are_remembered_and_live_ones_longest(
     lobby: Lobby,
     publish: Publish,
     until: Until,
-    changed: list[SpaceRef],
+    changed: list[LobbyRef],
     host: LocalSigner,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -176,7 +187,7 @@ async def test_after_closing_nothing_is_heard(
     pool: Pool,
     publish: Publish,
     until: Until,
-    changed: list[SpaceRef],
+    changed: list[LobbyRef],
     space: SpaceRef,
     host: LocalSigner,
 ) -> None:

@@ -14,7 +14,7 @@ from tui.nostr.relay import RelayStatus
 from tui.spaces.lobby import Listing, Lobby
 
 _LOOK_SECONDS = 0.05  # between two looks at how far the relays are
-_COLUMNS = (("NAME", 28), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 6))
+_COLUMNS = (("NAME", 28), ("KIND", 6), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 6))
 
 
 def run(arguments: Arguments) -> int:
@@ -58,26 +58,25 @@ def _may_say_more(relay: RelayStatus, lobby: Lobby) -> bool:
 
 
 def _as_json(listing: Listing) -> str:
-    fields = listing._asdict() | {
+    fields = msgspec.structs.asdict(listing) | {
         "event": "space",
         "at": time.time(),
-        "ref": str(listing.space),
-        "host": listing.space.host,
-        "id": listing.space.id,
+        "ref": str(listing.ref),
+        "id": listing.ref.id,
     }
-    del fields["space"]
     return msgspec.json.encode(fields, order="sorted").decode()
 
 
 def _as_text(listing: Listing, now: float) -> str:
     cells = [
         listing.name,
+        listing.kind,
         listing.host_name,
         str(listing.speakers),
         str(listing.listeners),
         _age(now - listing.started_at),
     ]
-    return _row(cells, str(listing.space))
+    return _row(cells, str(listing.ref))
 
 
 def _row(cells: list[str], last: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from tui.controller.board import Board
 from tui.controller.views import SpaceSummary
 from tui.nostr.pool import Pool
-from tui.spaces.events import SpaceRef
-from tui.spaces.lobby import Listing, Lobby
+from tui.spaces.lobby import Listing, Lobby, LobbyRef
 
 ALL_SECONDS = 30.0  # between two looks at everything: people fade without a word
 
@@ -24,7 +23,7 @@ class LobbyWatch:
     ) -> None:
         self._board = board
         self._monotonic = monotonic
-        self._changed: set[SpaceRef] = set()
+        self._changed: set[LobbyRef] = set()
         self._lobby = Lobby(pool, changed=self._changed.add, now=now)
         self._looked_at_all = monotonic()
 
@@ -52,14 +51,23 @@ class LobbyWatch:
 def summary(listing: Listing) -> SpaceSummary:
     """A line of the lobby as it crosses the link."""
     return SpaceSummary(
-        ref=str(listing.space),
-        host=listing.space.host,
+        ref=str(listing.ref),
+        host=listing.host,
         host_name=listing.host_name,
-        id=listing.space.id,
+        id=listing.ref.id,
         name=listing.name,
         started_at=listing.started_at,
         speakers=listing.speakers,
         listeners=listing.listeners,
         state=listing.state,
         summary=listing.summary,
+        kind=listing.kind,
+        starts=listing.starts,
+        topics=listing.topics,
+        language=listing.language,
+        access=listing.access,
+        locked=listing.locked,
+        url=listing.url,
+        image=listing.image,
+        cached=listing.cached,
     )
