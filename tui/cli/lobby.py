@@ -14,7 +14,7 @@ from tui.nostr.relay import RelayStatus
 from tui.spaces.lobby import Listing, Lobby
 
 _LOOK_SECONDS = 0.05  # between two looks at how far the relays are
-_COLUMNS = (("NAME", 28), ("KIND", 6), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 6))
+_COLUMNS = (("NAME", 28), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 6), ("KIND", 6))
 
 
 def run(arguments: Arguments) -> int:
@@ -70,11 +70,11 @@ def _as_json(listing: Listing) -> str:
 def _as_text(listing: Listing, now: float) -> str:
     cells = [
         listing.name,
-        listing.kind,
         listing.host_name,
         str(listing.speakers),
         str(listing.listeners),
         _age(now - listing.started_at),
+        listing.kind,
     ]
     return _row(cells, str(listing.ref))
 
