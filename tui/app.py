@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from datetime import tzinfo
 from pathlib import Path, PurePath
 from typing import ClassVar
 
@@ -23,17 +24,19 @@ from tui.config.themes import Theme, load_themes, shipped_themes
 from tui.controller.link import Link
 from tui.controller.messages import (
     AnyMessage,
-    Failed,
+    Denied,
     IntentRefused,
     Levels,
+    Reacted,
+    Removed,
+    RoleChanged,
     SpaceClosed,
-    SpeechRequested,
     ViewChanged,
 )
 from tui.controller.views import (
     Role,
-    SpaceView,
 )
+from tui.screens import notices
 from tui.screens.attachment import Attachment
 from tui.screens.base import SpacesScreen
 from tui.screens.desk import EVERYTHING, Changed, Desk
@@ -59,7 +62,7 @@ class SpacesApp(App[None], inherit_bindings=False):
     # All at once: Textual parses every style sheet anew when a screen brings one of its own.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         f"screens/{name}.tcss"
-        for name in ("base", "lobby", "space", "start", "form", "help", "log")
+        for name in ("base", "lobby", "space", "journal", "palette", "start", "form", "help", "log")
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "say_how_to_quit", show=False, system=True)
@@ -75,6 +78,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         controller_stays: bool = True,
         theme_folders: Iterable[Path] = (),
         now: Callable[[], float] = time.time,
+        zone: tzinfo | None = None,
         ascii_only: bool | None = None,
     ) -> None:
         if constants.COLOR_SYSTEM not in _COLOR_SYSTEMS:
@@ -82,7 +86,12 @@ class SpacesApp(App[None], inherit_bindings=False):
         # Textual chooses its way of removing colours here, before any theme can be set.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self._attachment = Attachment(connect, self._received, self._troubled)
-        self.desk = Desk(self._attachment.send, now=now, start_demo=self._demo_starter(start_demo))
+        self.desk = Desk(
+            self._attachment.send,
+            now=now,
+            start_demo=self._demo_starter(start_demo),
+            zone=zone,
+        )
         self.desk.controller_stays = controller_stays
         self._attaching: Worker[None] | None = None
         self._first_run = first_run
@@ -90,10 +99,13 @@ class SpacesApp(App[None], inherit_bindings=False):
         self._refresh_timer: Timer | None = None
         self._meter_timer: Timer | None = None
         self._fall_timer: Timer | None = None
+        self._fade_timer: Timer | None = None
         self._in_space = False
         self._role: Role = "listener"
         self._hand_up = False
+        self._role_by = ""
         self._why_out = ""
+        self._removed = False
         self._shown_title = ""
         self.animation_level = "none"
         self.set_class(needs_ascii() if ascii_only is None else ascii_only, "-ascii")
@@ -155,27 +167,56 @@ class SpacesApp(App[None], inherit_bindings=False):
 
     def _received(self, message: AnyMessage) -> None:
         """One message from the controller; drawing waits for more of them."""
-        if isinstance(message, ViewChanged):
-            self.desk.apply(message)
-            self._changed.add(message)
-            if self._refresh_timer is None:
-                self._refresh_timer = self.set_timer(limits.REFRESH_SECONDS, self._refresh_screen)
-        elif isinstance(message, Levels):
-            self.desk.levels = message.levels
-            if self._meter_timer is None:
-                self._meter_timer = self.set_timer(limits.METER_SECONDS, self._refresh_meters)
-        elif isinstance(message, IntentRefused):
-            self.desk.refused()
-            space = self.desk.view.space
-            if space is not None and space.stage == "joining":
+        match message:
+            case ViewChanged():
+                self._apply(message)
+            case Levels():
+                self.desk.levels = message.levels
+                if self._meter_timer is None:
+                    self._meter_timer = self.set_timer(limits.METER_SECONDS, self._refresh_meters)
+            case IntentRefused():
+                self._refused(message)
+            case SpaceClosed() if not self._removed:
                 self._why_out = message.reason
-            self._say(message.reason, "bad")
-        elif isinstance(message, Failed):
-            self._say(message.message, "bad")
-        elif isinstance(message, SpaceClosed):
-            self._why_out = message.reason
-        elif isinstance(message, SpeechRequested):
-            self._tell_of_hand(message.pubkey)
+            case Removed() if message.pubkey == self.desk.view.me.pubkey:
+                name = name_of(self.desk.view.participants.get(message.by), message.by)
+                because = f": {message.reason}" if message.reason else ""
+                self._why_out, self._removed = f"removed by {name}{because}", True
+            case RoleChanged() if message.pubkey == self.desk.view.me.pubkey:
+                self._role_by = message.by
+            case Reacted():
+                self.desk.reactions.add(message.origin, message.emoji, self.desk.now())
+                self._refresh_reactions([message.origin])
+            case Denied():
+                self._hand_up = False  # the notice says more than that it is down
+        if (notice := notices.notice_of(message, self.desk.view)) is not None:
+            self._say(*notice)
+
+    def _apply(self, change: ViewChanged) -> None:
+        new = self.desk.apply(change)
+        self._changed.add(change)
+        if self._refresh_timer is None:
+            self._refresh_timer = self.set_timer(limits.REFRESH_SECONDS, self._refresh_screen)
+        if (notice := notices.of_chat(new)) is not None:
+            self._say(*notice)
+
+    def _refused(self, refused: IntentRefused) -> None:
+        self.desk.refused()
+        space = self.desk.view.space
+        if space is not None and space.stage == "joining":
+            self._why_out = refused.reason
+        if refused.intent == "chat" and (top := self._top()) is not None:
+            top.give_back_chat()
+
+    def _refresh_reactions(self, people: Iterable[str]) -> None:
+        if (top := self._top()) is not None:
+            top.reactions_changed(people)
+        if self.desk.reactions and self._fade_timer is None:
+            self._fade_timer = self.set_timer(limits.REACTION_SECONDS / 3, self._fade_reactions)
+
+    def _fade_reactions(self) -> None:
+        self._fade_timer = None
+        self._refresh_reactions(self.desk.reactions.fade(self.desk.now()))
 
     def _refresh_screen(self) -> None:
         self._refresh_timer = None
@@ -202,7 +243,8 @@ class SpacesApp(App[None], inherit_bindings=False):
         """Show the space when we get into one, the lobby when we are out of it."""
         space = present_space(self.desk.view)
         if space is not None and self._in_space and space.role != self._role:
-            self._tell_of_role(space)
+            self._say(*notices.of_role(self.desk.view, space, self._role, self._role_by))
+            self._role_by = ""
         elif self._hand_up and space is not None and not space.hand_since:
             self._say("your hand is down", "muted")
         self._hand_up = space is not None and bool(space.hand_since)
@@ -221,25 +263,9 @@ class SpacesApp(App[None], inherit_bindings=False):
         else:
             last = self.desk.view.space
             why = self._why_out or (last.reason if last is not None else "")
-            out = f"you are out of the space{': ' if why else ''}{why}"
-            self._say("you have left the space" if why == "left" else out, "muted")
-        self._why_out = ""
-
-    def _tell_of_role(self, space: SpaceView) -> None:
-        if space.role == "listener":
-            self._say("you are in the audience again; nobody hears you", "muted")
-        elif self._role == "listener" and space.microphone == "open":
-            self._say("you are on stage, and your microphone is open; m closes it")
-        elif self._role == "listener":
-            self._say(
-                "you are on stage; nobody hears you until you open the microphone (m)", "good"
-            )
-
-    def _tell_of_hand(self, pubkey: str) -> None:
-        space = present_space(self.desk.view)
-        if space is not None and space.role == "host":
-            name = name_of(self.desk.view.participants.get(pubkey), pubkey)
-            self._say(f"{name} asks to speak; q shows the queue")
+            text, ink = notices.of_end(why)
+            self._say(text, ink, stays=ink == "bad")
+        self._why_out, self._removed = "", False
 
     def _troubled(self, trouble: str) -> None:
         self.desk.trouble = trouble
@@ -256,9 +282,9 @@ class SpacesApp(App[None], inherit_bindings=False):
         top = self.screen_stack[-1] if self.screen_stack else None
         return top if isinstance(top, SpacesScreen) else None
 
-    def _say(self, text: str, ink: str = "warn") -> None:
+    def _say(self, text: str, ink: str = "warn", *, stays: bool = False) -> None:
         if (top := self._top()) is not None:
-            top.say(text, ink)
+            top.say(text, ink, stays=stays)
 
     def _tell(self, changed: Changed) -> None:
         if (top := self._top()) is not None:

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tui.commands.npub import short_npub
 from tui.widgets.glyphs import needs_ascii, to_ascii
-from tui.widgets.text import ago, clean, compose, fit, short_npub, width_of, wrap
+from tui.widgets.text import ago, clean, compose, fit, width_of, wrap
 
 ANY = st.text(st.characters(codec=None), max_size=60)
 PARTS = st.lists(st.tuples(ANY.map(clean), st.just("")), max_size=5)

@@ -29,7 +29,9 @@ from tui.controller.view import (
     View,
 )
 
-Place = Literal["lobby", "space", "journal", "log", "help", "palette", "create", "start", "key"]
+Place = Literal[
+    "lobby", "space", "journal", "log", "help", "palette", "create", "start", "key", "room"
+]
 """The screens, by the names that the registry has for them."""
 
 Of = Callable[[View, str], str]
@@ -57,9 +59,9 @@ class Action(NamedTuple):
     prompt: Callable[[View, str], Prompt | None] = lambda _view, _target: None
 
 
-_LISTS: tuple[Place, ...] = ("lobby", "space", "journal", "log", "help", "start")
+_LISTS: tuple[Place, ...] = ("lobby", "room", "space", "journal", "log", "help", "start")
 _MOVES: tuple[Place, ...] = (*_LISTS, "palette")
-_ABOUT: tuple[Place, ...] = ("lobby", "space", "journal", "log", "start")
+_ABOUT: tuple[Place, ...] = ("lobby", "room", "space", "journal", "log", "start")
 _ANSWERS: tuple[Place, ...] = ("lobby", "space", "journal", "log", "help")
 
 
@@ -71,8 +73,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("start.key", ("k",), "My key", "Use a key of your own.", ("start",),
            in_footer=False),
     Action("start.choose", ("enter",), "Choose", "Take the line under the cursor.", ("start",)),
-    Action("space.open", ("enter",), "Join", "Join the space under the cursor, microphone closed.",
-           ("lobby",), effects.open_space, may.can_open),
+    Action("space.open", ("enter",), "Join", "Join the space under the cursor, microphone closed; "
+           "a room of other apps is only read.", ("lobby",), effects.open_space, may.can_open,
+           label_now=effects.open_label, prompt=effects.ask_password),
+    Action("space.look", ("p",), "Look in", "See who is in the space under the cursor and read its "
+           "chat, without being announced.", ("lobby",), effects.look_in, may.can_look),
+    Action("room.join", ("enter",), "Join", "Join the space that you look into.", ("room",),
+           effects.join_room, may.can_join_room, prompt=effects.ask_room_password),
+    Action("room.link", ("S",), "Copy link", "Copy where the sound of this room is.", ("room",),
+           None, may.has_link),
     Action("space.new", ("n",), "New space", "Open a space of your own.", ("lobby",), None,
            may.can_host),
     Action("audio.mute", ("m",), "Unmute", "Open or close your microphone.",
@@ -120,8 +129,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("people.hide", ("H",), "Hide", "Neither hear nor read the person under the cursor any "
            "more, or again; only for you.", ("space",), effects.hide, may.can_hide,
            label_now=effects.hide_label),
-    Action("pane.next", ("tab",), "Pane", "Go to the next pane.", ("space",), in_footer=False),
-    Action("pane.previous", ("shift+tab",), "Pane", "Go to the pane before.", ("space",),
+    Action("pane.next", ("tab",), "Pane", "Go to the next pane.", ("space", "room"), in_footer=False),
+    Action("pane.previous", ("shift+tab",), "Pane", "Go to the pane before.", ("space", "room"),
            in_footer=False),
     Action("pane.stage", ("1",), "Stage", "Show the people on stage.", ("space",),
            in_footer=False),
@@ -143,13 +152,13 @@ ACTIONS: tuple[Action, ...] = (
            in_footer=False),
     Action("journal.open", ("J",), "Journal", "Show who moderated whom, and why.", ("space",)),
     Action("log.open", ("g",), "Log", "Show relays, log and what was dropped.",
-           ("lobby", "space", "journal", "start")),
+           ("lobby", "room", "space", "journal", "start")),
     Action("palette.open", ("colon", "ctrl+p"), "Commands", "Find a command by its name.",
            ("lobby", "space", "journal", "log"), in_footer=False),
     Action("palette.choose", ("enter",), "Do it", "Do what is under the cursor.", ("palette",)),
     Action("help.open", ("question_mark",), "Keys", "Show what every key does.", _ABOUT),
     Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without "
-           "leaving it.", ("space", "journal", "log", "help", "palette", "create", "key", "start")),
+           "leaving it.", ("space", "room", "journal", "log", "help", "palette", "create", "key", "start")),
     Action("space.show", ("escape",), "Back", "Clear the filter, or go back to the space that you "
            "are in.", ("lobby",), in_footer=False),
     Action("app.quit", ("Q",), "Quit", "Close this screen. A space that you are in goes on; "
@@ -168,6 +177,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.last", ("end",), "Last", "Move to the last row.", _LISTS, in_footer=False),
     Action("form.next", ("enter", "tab", "down"), "Next", "Go to the next field; enter in the last "
            "one is done.", ("create", "key")),
+    Action("form.done", ("f2",), "Done", "Take the form as it is, from any field.", ("create",)),
     Action("form.previous", ("shift+tab", "up"), "Field before", "Go to the field before.",
            ("create", "key"), in_footer=False),
 )  # fmt: skip

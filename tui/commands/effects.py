@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from tui.commands.npub import read_key
 from tui.commands.permissions import called, name_in, present_space
 from tui.config import limits
 from tui.controller.intents import (
@@ -25,6 +26,7 @@ from tui.controller.intents import (
     PromoteCohost,
     Remove,
     RequestSpeech,
+    WatchRoom,
 )
 from tui.controller.view import (
     View,
@@ -43,7 +45,8 @@ class Prompt(NamedTuple):
     """A line that is typed before an action is done.
 
     `label` stands before the field, `hint` in it while it is empty. Of `choices` the number alone
-    is enough. `needed` is said when nothing was typed; "" means that nothing is fine.
+    is enough. `needed` is said when nothing was typed; "" means that nothing is fine. What is
+    `secret` is not shown while it is typed.
     """
 
     label: str
@@ -51,8 +54,17 @@ class Prompt(NamedTuple):
     length: int
     text: str = ""
     choices: tuple[str, ...] = ()
-    needed: str = ""
+    wrong: Callable[[str], str] = lambda _text: ""
+    secret: bool = False
 
+
+_PASSWORD = Prompt(
+    "Password of the space:",
+    "enter joins · esc does not",
+    limits.SETTING_CHARS,
+    needed="this space has a password",
+    secret=True,
+)
 
 Make = Callable[[View, str, str], AnyIntent | None]
 """Makes an intent of the view, the target under the cursor, and what was typed."""
@@ -78,9 +90,45 @@ def typed(intent: Callable[[str], AnyIntent]) -> Make:
     return lambda _view, _target, text: intent(text)
 
 
-def open_space(view: View, ref: str, _text: str) -> AnyIntent | None:
-    """Join, unless we are in that space: then it is only shown."""
-    return None if present_space(view) else JoinSpace(ref, muted=True)
+def open_space(view: View, ref: str, password: str) -> AnyIntent | None:
+    """Join, unless we are in that space: then it is only shown. Rooms of others are only read."""
+    if present_space(view):
+        return None
+    summary = view.spaces.get(ref)
+    if summary is not None and summary.kind != "space":
+        return WatchRoom(ref)
+    return JoinSpace(ref, muted=True, password=password)
+
+
+def open_label(view: View, ref: str) -> str:
+    """Join or Read."""
+    summary = view.spaces.get(ref)
+    return "Read" if summary is not None and summary.kind != "space" else "Join"
+
+
+def ask_password(view: View, ref: str) -> Prompt | None:
+    """Asks for the password of a space that has one."""
+    summary = view.spaces.get(ref)
+    if present_space(view) or summary is None or summary.access != "password":
+        return None
+    return _PASSWORD
+
+
+def look_in(_view: View, ref: str, _text: str) -> AnyIntent:
+    """Who is there and what is written, without being announced."""
+    return WatchRoom(ref)
+
+
+def join_room(view: View, _target: str, password: str) -> AnyIntent | None:
+    """Join the space that we look into."""
+    if view.room is None:
+        return None
+    return JoinSpace(view.room.ref, muted=True, password=password)
+
+
+def ask_room_password(view: View, _target: str) -> Prompt | None:
+    """The same question on the way in from there."""
+    return ask_password(view, view.room.ref) if view.room is not None else None
 
 
 def mute(view: View, _target: str, _text: str) -> AnyIntent:
@@ -188,13 +236,13 @@ def whom_to_admit(_view: View, _target: str) -> Prompt | None:
         "Invite by key:",
         "npub or hex · enter lets them in · esc gives up",
         limits.SETTING_CHARS,
-        needed="paste the npub of whom you want to let in",
+        wrong=lambda text: "" if read_key(text) else "that is no npub; esc gives up",
     )
 
 
-def admit(_view: View, _target: str, key: str) -> AnyIntent:
-    """An invitation to the owner of a pasted key."""
-    return Invite(key.removeprefix("nostr:"))
+def admit(_view: View, _target: str, key: str) -> AnyIntent | None:
+    """An invitation to the owner of a pasted key; none if it is no key."""
+    return Invite(pubkey) if (pubkey := read_key(key)) else None
 
 
 def cohost(view: View, pubkey: str, _text: str) -> AnyIntent:
@@ -239,7 +287,7 @@ def which_emoji(_view: View, _target: str) -> Prompt | None:
     """A row of emojis, or one that is typed."""
     row = " ".join(f"{number} {emoji}" for number, emoji in enumerate(EMOJIS, 1))
     hint = "or type one · esc"
-    return Prompt(row, hint, limits.EMOJI_LENGTH, choices=EMOJIS, needed="no emoji was sent")
+    return Prompt(row, hint, limits.EMOJI_LENGTH, choices=EMOJIS, wrong=_nothing)
 
 
 def where_to_export(view: View, _target: str) -> Prompt | None:
@@ -250,7 +298,7 @@ def where_to_export(view: View, _target: str) -> Prompt | None:
         "path of a new file · enter writes · esc does not",
         limits.SETTING_CHARS,
         text=f"~/journal-{name}.jsonl",
-        needed="a path is needed",
+        wrong=_nothing,
     )
 
 
@@ -263,11 +311,13 @@ def export(_view: View, _target: str, path: str) -> AnyIntent:
     return ExportJournal(str(full))
 
 
+def _nothing(text: str) -> str:
+    return "" if text else "nothing was typed; esc gives up"
+
+
 def _asks(view: View, pubkey: str) -> bool:
     person = view.participants.get(pubkey)
-    return (
-        person is not None and bool(person.hand_since) and person.role not in SPEAKING_ROLES
-    )
+    return person is not None and bool(person.hand_since) and person.role not in SPEAKING_ROLES
 
 
 def _is_cohost(view: View, pubkey: str) -> bool:

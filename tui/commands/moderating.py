@@ -95,7 +95,11 @@ def can_ask_mute(view: View, pubkey: str) -> str:
         return why_not
     if person.me:
         return "m mutes yourself"
-    return "" if person.role in SPEAKING_ROLES else f"{called(person)} is not on stage"
+    if person.role == "host":
+        return "nobody mutes the host"
+    if person.role not in SPEAKING_ROLES:
+        return f"{called(person)} is not on stage"
+    return _above(view, person)
 
 
 def can_remove(view: View, pubkey: str) -> str:

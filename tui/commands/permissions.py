@@ -48,6 +48,31 @@ def can_open(view: View, ref: str) -> str:
     return has_key(view)
 
 
+def can_look(view: View, ref: str) -> str:
+    """To look into the space under the cursor."""
+    if not ref:
+        return "there is no space yet"
+    if space := present_space(view):
+        return f"leave “{space.name}” first (l)"
+    return has_key(view)
+
+
+def can_join_room(view: View, _target: str = "") -> str:
+    """To join what we look into."""
+    if view.room is None:
+        return "nothing is shown"
+    if view.room.kind != "space":
+        return "its sound is not for this program; S copies where it is"
+    return has_key(view)
+
+
+def has_link(view: View, _target: str = "") -> str:
+    """Needs an address for the sound."""
+    return (
+        "" if view.room is not None and view.room.url else "it says nothing of where its sound is"
+    )
+
+
 def can_host(view: View, _target: str = "") -> str:
     """To open a space of one's own."""
     if space := present_space(view):

@@ -93,6 +93,12 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
     def levels_changed(self) -> None:
         """Redraw the meters."""
 
+    def reactions_changed(self, people: Iterable[str]) -> None:
+        """Show or forget the emojis of these people."""
+
+    def give_back_chat(self) -> None:
+        """What was written last could not be sent."""
+
     @property
     def target(self) -> str:
         """The key of the row under the cursor: what actions are about."""
@@ -192,11 +198,11 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         if self._prompted is None:
             return
         action, target, prompt = self._prompted
+        if wrong := prompt.wrong(event.text):
+            self.say(wrong)
+            return
         self._close_prompt()
-        if not event.text and prompt.needed:
-            self.say(prompt.needed, "muted")
-        else:
-            self._do(action, target, event.text)
+        self._do(action, target, event.text)
 
     def on_prompt_bar_given_up(self) -> None:
         """Do nothing."""
@@ -315,4 +321,4 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
 
     def focus_rows(self) -> None:
         """Let the keys go to the list that the user is in."""
-        self.query(RowList).first(RowList).focus()
+        self.set_focus(self.query(RowList).first(RowList))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from tui.commands.npub import short_npub
 from tui.commands.permissions import present_space
 from tui.controller.views import (
     SpaceSummary,
@@ -22,7 +23,7 @@ from tui.widgets.own_state import (
 )
 from tui.widgets.painted import Lines
 from tui.widgets.row_list import RowList
-from tui.widgets.text import Part, Parts, ago, clean, compose, fit, short_npub, wrap
+from tui.widgets.text import Part, Parts, ago, clean, compose, fit, wrap
 
 _RANK = {"live": 0, "stale": 1, "closed": 2}
 _STATE = {"live": (LIVE, "good"), "stale": (STALE, "muted"), "closed": (STALE, "faint")}

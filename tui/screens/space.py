@@ -1,39 +1,57 @@
-"""A space: who is on stage, who listens, who asks to speak, and our own state."""
+"""A space: who is on stage, who listens, who asks to speak, what is written, and our own state."""
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from tui.commands.moderating import moderates
+from tui.commands.npub import short_npub
 from tui.commands.permissions import present_space
+from tui.controller.intents import Chat
 from tui.controller.views import (
+    Barred,
     Participant,
 )
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed, Desk
+from tui.widgets import header
+from tui.widgets.chat_pane import ChatPane, lines_of
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.glyphs import LIVE, ROLE
+from tui.widgets.glyphs import ROLE
 from tui.widgets.own_state import (
     OUT_OF_TOUCH,
     audio_problem,
-    name_of,
     own_line,
     relay_summary,
     sound_line,
+    undo_line,
 )
 from tui.widgets.painted import Lines
-from tui.widgets.people import person_row, voice_cells
-from tui.widgets.roster import PANES, Pane
+from tui.widgets.people import barred_row, person_row, voice_cells
+from tui.widgets.prompt_bar import PromptBar
+from tui.widgets.roster import PEOPLE_PANES
+from tui.widgets.roster import Pane as PeoplePane
 from tui.widgets.row_list import Paint, RowList, SideColumn
-from tui.widgets.text import Part, Parts, ago, clean, short_npub, wrap
+from tui.widgets.text import Part, Parts, wrap
 
-_TITLE: dict[Pane, str] = {"stage": "Stage", "audience": "Audience", "queue": "Queue"}
-_EMPTY: dict[Pane, str] = {
+Pane = Literal["stage", "audience", "queue", "chat"]
+PANES: tuple[Pane, ...] = ("stage", "audience", "queue", "chat")
+
+_TITLE: dict[Pane, str] = {
+    "stage": "Stage",
+    "audience": "Audience",
+    "queue": "Queue",
+    "chat": "Chat",
+}
+_EMPTY: dict[PeoplePane, str] = {
     "stage": "Nobody is on stage.",
     "audience": "Nobody listens yet.",
     "queue": "Nobody asks to speak.",
 }
+_NO_MATCH = "Nobody matches the filter; esc shows all."
 
 
 class SpaceScreen(SpacesScreen, inherit_bindings=False):
@@ -45,14 +63,22 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._active: Pane = "stage"
-        self._beside: Pane = "audience"  # what stands beside the stage where two panes fit
+        # The pane that keys are about comes first; of those that share a place on the screen, the
+        # one that was used last is shown.
+        self._recent: list[Pane] = list(PANES)
+        self._shared_room = False
+        self._said = ""
+
+    @property
+    def active(self) -> Pane:
+        """The pane that keys are about."""
+        return self._recent[0]
 
     def body(self) -> Iterable[Widget]:
-        """Up to three panes, and two or three lines about ourselves."""
+        """Up to four panes, and two or three lines about ourselves."""
         yield Lines(id="about")
         with Horizontal(id="panes"):
-            for pane in PANES:
+            for pane in PEOPLE_PANES:
                 with Vertical(id=pane, classes="pane"):
                     yield Lines(classes="tabs")
                     rows = RowList(self._painter(pane), id=f"{pane}-list")
@@ -62,19 +88,25 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
                             yield SideColumn(rows, self._voice)
                     else:
                         yield rows
+            with Vertical(id="chat", classes="pane"):
+                yield Lines(classes="tabs")
+                yield ChatPane(self.desk.clock, id="chat-list")
         yield FilterBar()
         yield Lines(id="own")
         yield Lines(id="sound")
         yield Lines(id="problem", classes="-none")
+        yield PromptBar()
 
     @property
     def target(self) -> str:
-        """The pubkey of the person under the cursor."""
-        return self._list(self._active).cursor
+        """The pubkey of the person under the cursor; in the chat, of who wrote the message."""
+        if self.active == "chat":
+            return self.query_one(ChatPane).author
+        return self._list(self.active).cursor
 
     def on_mount(self) -> None:
         """Begin on stage."""
-        self._show_pane(self._active)
+        self._show_pane(self.active)
 
     def on_resize(self, event: events.Resize) -> None:
         """As many panes as the width has room for."""
@@ -86,26 +118,27 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         view = self.desk.view
         if (space := present_space(view)) is None:
             return
-        age = ago(self.desk.now() - space.started_at) if space.started_at else ""
-        host = name_of(view.participants.get(space.host), space.host)
-        title = space.name
-        if space.stage == "joining" and (seen := view.spaces.get(space.ref)) is not None:
-            title, host = seen.name or title, clean(seen.host_name).strip() or host
         self.query_one("#bar", Lines).show_line(
-            [(clean(title), "strong")], [(f"{LIVE} ", "good"), (f"live {age}", "muted")]
+            [(header.title_of(view, space), "strong")], header.state_of(space, self.desk.now())
         )
-        about = f" · {clean(space.summary)}" if space.summary else ""
-        self.query_one("#about", Lines).show_line(
-            [("hosted by ", "muted"), (host, ""), (about, "muted")]
-        )
-        if changed.touches("participants", "space"):
+        self._show_about()
+        if changed.touches("participants", "space", "barred"):
             self._show_people(changed)
+        if changed.touches("chat", "participants"):
+            self._show_chat()
         self._show_own()
         super().view_changed(changed)
 
     def levels_changed(self) -> None:
         """Redraw the meters of people on stage."""
         self.query_one(SideColumn).check()
+
+    def reactions_changed(self, people: Iterable[str]) -> None:
+        """Show or forget the emojis beside their names."""
+        people = list(people)
+        for pane in PEOPLE_PANES:
+            self._list(pane).touch(people)
+        self._show_about()
 
     def on_row_list_moved(self) -> None:
         """Other rows are visible, or another person is meant."""
@@ -114,12 +147,64 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """A click into another pane makes it the one that keys are about."""
         for pane in PANES:
-            if event.widget is self._list(pane) and pane != self._active:
+            if event.widget is self._list(pane) and pane != self.active:
                 self._show_pane(pane)
 
     def focus_rows(self) -> None:
         """Back to the list of the active pane."""
-        self._list(self._active).focus()
+        self.set_focus(self._list(self.active))
+
+    def on_chat_pane_written(self, event: ChatPane.Written) -> None:
+        """Say it to everybody."""
+        self._said = event.text
+        if not self.desk.ask(Chat(event.text)):
+            self.say("the controller cannot be reached right now", "bad")
+            self.give_back_chat()
+
+    def on_chat_pane_left(self) -> None:
+        """The keys are commands again."""
+        self.focus_rows()
+
+    def give_back_chat(self) -> None:
+        """What was written could not be sent: put it back to where it can be sent again."""
+        text, self._said = self._said, ""
+        self.query_one(ChatPane).give_back(text)
+
+    def do_chat_write(self) -> None:
+        """Show the chat and type into it."""
+        self._show_pane("chat")
+        self.query_one(ChatPane).write()
+
+    def do_chat_react(self) -> None:
+        """It is seen beside the own name only when it comes back."""
+        self.say("sent", "muted")
+
+    def do_people_remove(self) -> None:
+        """The row goes when the view tells so."""
+        self.say("removing…", "muted")
+
+    def do_stage_mute(self) -> None:
+        """Nothing on the screen may tell that it was heard."""
+        self.say("everybody on stage is asked to mute", "muted")
+
+    def do_space_share(self) -> None:
+        """Copy the link to the space; a second press that to its NIP-53 room."""
+        space = present_space(self.desk.view)
+        if space is None:
+            return
+        links = [link for link in (space.share, space.share_room) if link]
+        link = links[-1 if self._shared_room else 0]
+        self._shared_room = not self._shared_room
+        link = link if link.startswith("nostr:") else f"nostr:{link}"
+        self.app.copy_to_clipboard(link)
+        more = "; S copies the other form" if len(links) > 1 else ""
+        self.say(f"copied, if your terminal allows it{more}: {link}", "good", stays=True)
+
+    def do_journal_open(self) -> None:
+        """Show who moderated whom, and why."""
+        from tui.screens.journal import JournalScreen
+
+        self.app.push_screen(JournalScreen(self.desk))
 
     def do_pane_stage(self) -> None:
         """Show the stage."""
@@ -133,74 +218,114 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         """Show the queue."""
         self._show_pane("queue")
 
+    def do_pane_chat(self) -> None:
+        """Show the chat."""
+        self._show_pane("chat")
+
     def do_pane_next(self) -> None:
         """Show the next pane."""
-        self._show_pane(PANES[(PANES.index(self._active) + 1) % len(PANES)])
+        self._show_pane(PANES[(PANES.index(self.active) + 1) % len(PANES)])
 
     def do_pane_previous(self) -> None:
         """Show the pane before."""
-        self._show_pane(PANES[PANES.index(self._active) - 1])
+        self._show_pane(PANES[PANES.index(self.active) - 1])
 
     def _list(self, pane: Pane) -> RowList:
         return self.query_one(f"#{pane}-list", RowList)
 
     def _show_pane(self, pane: Pane) -> None:
-        self._active = pane
-        if pane != "stage":
-            self._beside = pane
+        self._recent.remove(pane)
+        self._recent.insert(0, pane)
         self._lay_out(self.size.width)
-        self._list(pane).focus()
+        self.focus_rows()
+        if pane == "chat":
+            self.desk.chat.read()
         self._show_tabs()
         self.show_keys()
 
     def _groups(self, width: int) -> list[tuple[Pane, ...]]:
         """Which panes share a place on the screen, side by side."""
+        if width >= 200:
+            return [("stage",), ("audience",), ("queue",), ("chat",)]
         if width >= 160:
-            return [("stage",), ("audience",), ("queue",)]
-        return [("stage",), ("audience", "queue")] if width >= 120 else [PANES]
+            return [("stage",), ("audience", "queue"), ("chat",)]
+        return [("stage",), ("audience", "queue", "chat")] if width >= 120 else [PANES]
+
+    def _shown(self, group: tuple[Pane, ...]) -> Pane:
+        return min(group, key=self._recent.index)
 
     def _lay_out(self, width: int) -> None:
         for group in self._groups(width):
-            shown = self._active if self._active in group else self._beside
-            shown = shown if shown in group else group[0]
             for pane in group:
-                self.query_one(f"#{pane}").display = pane == shown
+                self.query_one(f"#{pane}").display = pane == self._shown(group)
+
+    def _show_about(self) -> None:
+        view = self.desk.view
+        if (space := present_space(view)) is not None:
+            self.query_one("#about", Lines).show_line(
+                header.about(view, space), header.own_role(space, self.desk.reactions.summary())
+            )
 
     def _show_people(self, changed: Changed) -> None:
-        people = self.desk.view.participants
+        view = self.desk.view
+        people = view.participants
         needle = self.query_one(FilterBar).needle
+        # Those who were removed have rows of their own, at the end, where they can be pardoned.
+        barred = list(view.barred.values()) if moderates(view) else []
         # A row shows nothing of the space but ourselves; whoever changed is in `people`.
         touched = people if changed.everything else changed.people
-        for pane in PANES:
+        for pane in PEOPLE_PANES:
             keys = self.desk.roster.keys(pane)
+            if barred:
+                keys = [key for key in keys if key not in view.barred]
             if needle:
                 keys = [key for key in keys if _matches(people[key], needle)]
+            if pane == "audience":
+                keys += [one.pubkey for one in barred if _finds(one, needle)]
             rows = self._list(pane)
-            text = "Nobody matches the filter; esc shows all." if needle else _EMPTY[pane]
             rows.show_keys(keys, touched)
-            rows.show_when_empty(_just(text))
+            rows.show_when_empty(_just(_NO_MATCH if needle else _EMPTY[pane]))
             if changed.everything:
                 rows.touch_visible()
         self._show_tabs()
 
+    def _show_chat(self) -> None:
+        view, needle = self.desk.view, self.query_one(FilterBar).needle
+        lines = lines_of(self.desk.chat.keys, view.chat, self._is_hidden, needle)
+        pane = self.query_one(ChatPane)
+        pane.show_lines(lines, view.me.pubkey)
+        nothing = "No message matches the filter." if needle else "Nobody has written; c writes."
+        pane.rows.show_when_empty(_just(nothing))
+        if self.query_one("#chat").display:
+            self.desk.chat.read()
+        self._show_tabs()
+
     def _show_tabs(self) -> None:
         for group in self._groups(self.size.width):
-            for shown in group:
-                parts: list[Part] = []
-                for pane in group:
-                    count = self.desk.roster.count(pane)
-                    ink = "strong" if pane == shown else "muted"
-                    if pane == self._active and pane == shown:
-                        ink = "tab"
-                    elif pane == "queue" and count:
-                        ink = "warn"
-                    parts += [(f" {PANES.index(pane) + 1} {_TITLE[pane]} {count} ", ink), (" ", "")]
-                self.query_one(f"#{shown} .tabs", Lines).show_line(parts, self._part_shown(shown))
+            shown = self._shown(group)
+            parts: list[Part] = []
+            for pane in group:
+                parts += [self._tab(pane, pane == shown), (" ", "")]
+            self.query_one(f"#{shown} .tabs", Lines).show_line(parts, self._part_shown(shown))
+
+    def _tab(self, pane: Pane, is_shown: bool) -> Part:
+        ink = "strong" if is_shown else "muted"
+        chat = self.desk.chat
+        if pane == "chat":
+            count = f"{chat.unread} new" if chat.unread else ""
+            ink = "warn" if chat.mentioned else "good" if chat.unread else ink
+        else:
+            number = self.desk.roster.count(pane)
+            count = str(number)
+            ink = "warn" if pane == "queue" and number else ink
+        if pane == self.active:
+            ink = "tab"
+        return f" {PANES.index(pane) + 1} {' '.join((_TITLE[pane], count)).rstrip()} ", ink
 
     def _part_shown(self, pane: Pane) -> Parts:
         rows = self._list(pane)
         visible = rows.window
-        if rows.size.width < 56 or not visible or len(visible) >= len(rows.keys):
+        if pane == "chat" or rows.size.width < 56 or not visible or len(visible) >= len(rows.keys):
             return []
         return [(f"{visible.start + 1}-{visible.stop} of {len(rows.keys)} ", "muted")]
 
@@ -208,13 +333,12 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         view = self.desk.view
         if (space := present_space(view)) is None:
             return
-        now = self.desk.now()
         own, sound = self.query_one("#own", Lines), self.query_one("#sound", Lines)
         if self.desk.trouble:
             own.show_line(OUT_OF_TOUCH)
             sound.show_line(())
         else:
-            own.show_line(own_line(view, space, now))
+            own.show_line(own_line(view, space, self.desk.now()), undo_line(space))
             sound.show_line(sound_line(view, space), relay_summary(view))
         problem = audio_problem(view)
         lines = self.query_one("#problem", Lines)
@@ -223,12 +347,19 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         lines.styles.height = max(1, len(rows))
         lines.show(lambda _width: [[(row, "warn")] for row in rows])
 
-    def _painter(self, pane: Pane) -> Paint:
+    def _is_hidden(self, pubkey: str) -> bool:
+        person = self.desk.view.participants.get(pubkey)
+        return person is not None and person.hidden
+
+    def _painter(self, pane: PeoplePane) -> Paint:
         def paint(pubkey: str, width: int) -> Parts:
-            person = self.desk.view.participants.get(pubkey)
-            if person is None:
+            view = self.desk.view
+            if pane == "audience" and (barred := view.barred.get(pubkey)) and moderates(view):
+                return barred_row(barred, width)
+            if (person := view.participants.get(pubkey)) is None:
                 return ()
-            return person_row(pane, person, width, self.desk.now())
+            emoji = self.desk.reactions.of(pubkey)
+            return person_row(pane, person, width, self.desk.now(), emoji)
 
         return paint
 
@@ -242,6 +373,10 @@ def _just(text: str) -> Callable[[int], list[Parts]]:
 
 
 def _matches(person: Participant, needle: str) -> bool:
-    return needle in f"{person.name} {ROLE[person.role][2]} {person.pubkey}".casefold() or (
-        needle in short_npub(person.pubkey)
-    )
+    words = f"{person.name} {ROLE[person.role][2]} {person.pubkey} {person.verified}"
+    return needle in words.casefold() or needle in short_npub(person.pubkey)
+
+
+def _finds(barred: Barred, needle: str) -> bool:
+    words = f"{barred.name} {barred.pubkey} {barred.reason} removed"
+    return needle in words.casefold() or needle in short_npub(barred.pubkey)

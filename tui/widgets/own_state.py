@@ -1,5 +1,6 @@
 """Our own state in words: microphone, role, hand, whom we hear, relays. Pure functions."""
 
+from tui.commands.npub import short_npub
 from tui.commands.permissions import present_space
 from tui.controller.view import (
     View,
@@ -10,7 +11,7 @@ from tui.controller.views import (
     SpaceView,
 )
 from tui.widgets.glyphs import MUTED, OFF, RELAY, ROLE, SPEAKING, WARNING
-from tui.widgets.text import Part, Parts, ago, clean, short_npub
+from tui.widgets.text import Part, Parts, ago, clean
 
 _MICROPHONE = {
     "open": (f" {SPEAKING} MIC OPEN ", "open"),
@@ -59,9 +60,18 @@ def own_line(view: View, space: SpaceView, now: float) -> Parts:
         parts.append((f"  hand up{place}, {ago(now - space.hand_since)}", "warn"))
     elif space.role == "listener":
         parts.append(("  h asks to speak", "muted"))
+    elif space.muted_by and space.microphone == "muted":
+        name = name_of(view.participants.get(space.muted_by), space.muted_by)
+        parts.append((f"  {name} muted you; m to unmute", "warn"))
     elif space.microphone == "muted":
         parts.append(("  m or space opens the microphone", "muted"))
     return parts
+
+
+def undo_line(space: SpaceView) -> Parts:
+    """What could be taken back now."""
+    what = clean(space.undo).strip()
+    return [(f"u undoes: {what}", "warn")] if what else []
 
 
 def sound_line(view: View, space: SpaceView) -> Parts:

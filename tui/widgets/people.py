@@ -1,30 +1,55 @@
-"""One row for one person, in the three panes of a space."""
+"""One row for one person, in the panes of a space."""
 
+from tui.commands.npub import short_npub
 from tui.controller.views import (
+    Barred,
     Participant,
 )
-from tui.widgets.glyphs import HAND, LINK, METER, METER_REST, ROLE, SPEAKING
+from tui.widgets.glyphs import (
+    BARRED,
+    FOLLOWED,
+    HAND,
+    LINK,
+    METER,
+    METER_REST,
+    MUTED,
+    PLAIN,
+    ROLE,
+    SPEAKING,
+    VERIFIED,
+)
 from tui.widgets.roster import Pane
-from tui.widgets.text import Part, Parts, ago, clean, fit, short_npub
+from tui.widgets.text import Part, Parts, ago, clean, compose, fit, width_of
 
 METER_CELLS = 8
-_NPUB_CELLS = 14
+_KEY_CELLS = 14  # of a short npub
 
 
-def person_row(pane: Pane, person: Participant, width: int, now: float) -> Parts:
-    """The row of a person in exactly `width` cells; `now` in unix seconds."""
+def person_row(pane: Pane, person: Participant, width: int, now: float, emoji: str = "") -> Parts:
+    """The row of a person in exactly `width` cells; `now` in unix seconds, `emoji` just sent."""
     if pane == "queue":
-        return _queue_row(person, width, now)
+        return _queue_row(person, width, now, emoji)
     glyph, letter, _ = ROLE[person.role]
     link: Parts = [(" ", ""), LINK[person.link], (" ", "")]
     if pane == "audience":
         head = [(f"{glyph} {letter} ", "muted"), _hand(person)]
-        return [*head, *_who(person, width - 11), *link]
-    return [(f"{glyph} {letter} ", "accent"), *_who(person, width - 7), *link]
+        return [*head, *_who(person, width - 11, emoji), *link]
+    return [(f"{glyph} {letter} ", "accent"), *_who(person, width - 7, emoji), *link]
+
+
+def barred_row(barred: Barred, width: int) -> Parts:
+    """The row of somebody who was removed: by whom, and why."""
+    name = clean(barred.name).strip() or short_npub(barred.pubkey) or "somebody"
+    by = clean(barred.by_name).strip() or short_npub(barred.by)
+    why = f": {clean(barred.reason).strip()}" if barred.reason else ""
+    told = [(f"  removed by {by}{why}", "faint")]
+    return compose(width, [(f"{BARRED}   ", "bad"), (" " * 4, ""), (name, "muted"), *told])
 
 
 def voice_cells(person: Participant, level: int) -> Parts:
     """Whether and how loud somebody is heard; `level` as in RFC 6464, 127 is silence."""
+    if person.muted and not person.speaking:
+        return [(f"{MUTED} muted", "muted")]
     filled = meter_cells(level) if person.present else 0
     return [
         ((SPEAKING if person.speaking else " ") + " " + METER * filled, "good"),
@@ -37,38 +62,61 @@ def meter_cells(level: int) -> int:
     return max(0, min(METER_CELLS, round((60 - level) * METER_CELLS / 54)))
 
 
-def _queue_row(person: Participant, width: int, now: float) -> Parts:
-    place: Part = (fit(f"{person.queue or '?'}", 3) + " ", "warn")
+def _queue_row(person: Participant, width: int, now: float, emoji: str) -> Parts:
+    place: Part = (fit(f"{person.queue or '?'}", 3) + " ", "muted" if person.later else "warn")
     waits = ago(now - person.hand_since)
     waiting: Part = (fit(waits, 12), "muted")
     if width < 36:
-        return [place, *_who(person, width - 4)]
-    return [place, *_who(person, width - 18), ("  ", ""), waiting]
+        return [place, *_who(person, width - 4, emoji)]
+    return [place, *_who(person, width - 18, emoji), ("  ", ""), waiting]
 
 
-def _who(person: Participant, cells: int) -> Parts:
-    """Name and key in exactly `cells` cells."""
+def _who(person: Participant, cells: int, emoji: str) -> Parts:
+    """Name, marks and key in exactly `cells` cells."""
     short = short_npub(person.pubkey)
     name = clean(person.name).strip()
-    ink = ("strong" if person.me else "") if person.present else "muted"
-    suffix = " (you)" if person.me else "" if person.present else " (away)"
+    room = cells - _KEY_CELLS - 2
     if not name or name == short:
-        return [(fit((short or "nobody") + suffix, cells), ink)]
-    room = cells - _NPUB_CELLS - 2
+        return _name(person, short or "nobody", _marks(person, emoji), cells)
     if room < 14:
-        return [_name(name, suffix, cells, ink)]
+        return _name(person, name, _marks(person, emoji, checked=True), cells)
     room = min(room, max(24, cells * 2 // 3))
+    key: Parts = [(short, "faint")]
+    if address := clean(person.verified).strip():
+        key = [(f"{VERIFIED} ", "good"), (address, "muted")]
     return [
-        _name(name, suffix, room, ink),
+        *_name(person, name, _marks(person, emoji), room),
         ("  ", ""),
-        (fit(short, cells - room - 2), "faint"),
+        *compose(cells - room - 2, key),
     ]
 
 
-def _name(name: str, suffix: str, cells: int, ink: str) -> Part:
-    """The end of a long name goes before the mark that says who it is."""
-    room = max(0, cells - len(suffix))
-    return fit(fit(name, room).rstrip() + suffix, cells), ink
+def _name(person: Participant, name: str, marks: Parts, cells: int) -> Parts:
+    """The end of a long name goes before the marks that say who it is."""
+    suffix, ink = "", "strong" if person.me else ""
+    if person.me:
+        suffix = " (you)"
+    elif person.hidden:
+        suffix, ink = " (hidden)", "faint"
+    elif not person.present or person.away:
+        suffix, ink = " (away)", "muted"
+    elif person.later and person.hand_since:
+        suffix = " (later)"
+    room = max(0, cells - len(suffix) - width_of(marks))
+    return compose(cells, [(fit(name, room).rstrip() + suffix, ink), *marks])
+
+
+def _marks(person: Participant, emoji: str, *, checked: bool = False) -> Parts:
+    marks: list[Part] = []
+    if person.followed:
+        marks.append((f" {FOLLOWED}", "accent"))
+    if checked and person.verified:
+        marks.append((f" {VERIFIED}", "good"))
+    if person.plain:
+        marks.append((f" {PLAIN}", "warn"))
+    if emoji and not person.hidden:
+        marks.append((f" {emoji}", ""))
+    return marks
 
 
 def _hand(person: Participant) -> Part:

@@ -76,6 +76,7 @@ class PromptBar(Horizontal):
         field = self.field
         field.placeholder = prompt.hint
         field.max_length = prompt.length
+        field.password = prompt.secret
         field.value = prompt.text
         field.cursor_position = len(prompt.text)
         self._show_label(self.screen.size.width)

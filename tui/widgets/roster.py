@@ -10,24 +10,24 @@ from tui.controller.views import (
 )
 
 Pane = Literal["stage", "audience", "queue"]
-PANES: tuple[Pane, ...] = ("stage", "audience", "queue")
+PEOPLE_PANES: tuple[Pane, ...] = ("stage", "audience", "queue")
 
 _Place = tuple[float, str, str]  # what a row is sorted by, the pubkey last
 _RANK = {"host": 0, "cohost": 1, "speaker": 2, "listener": 3}
-_LAST = 1 << 30
+_NO_PLACE, _LATER = 1 << 30, 1 << 40
 
 
 class Roster:
     """Keeps the orders up to date from the people who changed, without sorting everybody again."""
 
     def __init__(self) -> None:
-        self._order: dict[Pane, list[_Place]] = {pane: [] for pane in PANES}
+        self._order: dict[Pane, list[_Place]] = {pane: [] for pane in PEOPLE_PANES}
         self._known: dict[str, Participant] = {}
 
     def rebuild(self, people: Mapping[str, Participant]) -> None:
         """Forget everything and take all of `people`."""
         self._known = dict(people)
-        self._order = {pane: [] for pane in PANES}
+        self._order = {pane: [] for pane in PEOPLE_PANES}
         for person in people.values():
             for pane, place in _places(person):
                 self._order[pane].append(place)
@@ -68,12 +68,13 @@ def _places(person: Participant | None) -> list[tuple[Pane, _Place]]:
     if person is None:
         return []
     name, pubkey = person.name.casefold(), person.pubkey
-    nameless, away = not name, not person.present
+    nameless, away = not name, not person.present or person.away
     if person.role in SPEAKING_ROLES:
         return [("stage", (_RANK[person.role] * 4 + 2 * away + nameless, name, pubkey))]
     rank = 4 * (not person.me) + 2 * away + nameless
     places: list[tuple[Pane, _Place]] = [("audience", (rank, name, pubkey))]
     if person.hand_since:
         # The place counts; those who have none yet stand at the end, in the order of their hands.
-        places.append(("queue", (person.queue or _LAST + person.hand_since, "", pubkey)))
+        place = person.queue or _NO_PLACE + person.hand_since
+        places.append(("queue", (place + (_LATER if person.later else 0), "", pubkey)))
     return places

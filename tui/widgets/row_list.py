@@ -22,7 +22,10 @@ Paint = Callable[[str, int], Parts]
 
 
 class RowList(Painted, ScrollView, can_focus=True, inherit_bindings=False):
-    """Rows named by keys, and a cursor that stays on its key when rows come, go and move."""
+    """Rows named by keys, and a cursor that stays on its key when rows come, go and move.
+
+    With `follow` it stays on the last row as long as it was there: for what grows at its end.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, f"move('{action.id.removeprefix('list.')}')", show=False)
@@ -45,8 +48,12 @@ class RowList(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     class Chosen(Message):
         """A row was double-clicked."""
 
-    def __init__(self, paint: Paint, *, id: str | None = None) -> None:  # noqa: A002
+    class Resized(Message):
+        """The rows have another width."""
+
+    def __init__(self, paint: Paint, *, id: str | None = None, follow: bool = False) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._follow = follow
         self._paint = paint
         self._empty: Callable[[int], Sequence[Parts]] = lambda _width: ()
         self._painted: dict[str, tuple[Parts, bool]] = {}
@@ -68,10 +75,13 @@ class RowList(Painted, ScrollView, can_focus=True, inherit_bindings=False):
             self.touch(touched)
             return
         at = self._index.get(self.cursor, 0)
+        was_last = not self.keys or self.cursor == self.keys[-1]
         from_top = at - self.scroll_offset.y
         self.keys = keys
         self._index = {key: index for index, key in enumerate(keys)}
-        if self.cursor not in self._index:
+        if self._follow and was_last and keys:
+            self.cursor = keys[-1]
+        elif self.cursor not in self._index:
             self.cursor = keys[min(at, len(keys) - 1)] if keys else ""
         self._painted.clear()
         self.virtual_size = Size(1, len(keys))
@@ -154,6 +164,7 @@ class RowList(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     def on_resize(self) -> None:
         """Keep the cursor on the screen."""
         self._keep_cursor_visible()
+        self.post_message(self.Resized())
         self.post_message(self.Moved())
 
     def on_click(self, event: events.Click) -> None:

@@ -15,7 +15,6 @@ from tui.config import limits
 Part = tuple[str, str]
 Parts = Sequence[Part]
 
-_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _JOINERS = frozenset("\u200c\u200d") | {chr(c) for c in range(0xFE00, 0xFE10)}
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
@@ -27,9 +26,13 @@ def clean(text: str) -> str:
     Controls, bidi controls and surrogates go, for they could draw outside the row. So do joiners,
     variation selectors and skin tones: terminals differ in how many cells they leave.
     """
-    text = text[: limits.SCREEN_TEXT_CHARS]
-    if text.isascii():
-        return text if text.isprintable() else "".join(filter(str.isprintable, text))
+    return clean_whole(text[: limits.SCREEN_TEXT_CHARS])
+
+
+def clean_whole(text: str) -> str:
+    """The same for a text that takes several rows, and is not cut here."""
+    if text.isascii() and text.isprintable():
+        return text
     kept: list[str] = []
     marks = 0
     for character in unicodedata.normalize("NFC", text):
@@ -128,33 +131,3 @@ def ago(seconds: float) -> str:
         return f"{hours} h {minutes:02} min" if minutes else f"{hours} h"
     days = hours // 24
     return f"{days} day" if days == 1 else f"{days} days"
-
-
-@lru_cache(4096)
-def short_npub(pubkey: str) -> str:
-    """The ends of a public key's NIP-19 form, `npub1abcd…wxyz`; empty if it is no key."""
-    try:
-        key = bytes.fromhex(pubkey)
-    except ValueError:
-        return ""
-    if len(key) != 32:
-        return ""
-    bits = int.from_bytes(key) << 4  # 256 bits, padded to 52 groups of five
-    groups = [bits >> shift & 31 for shift in range(255, -1, -5)]
-    groups += _checksum(groups)
-    letters = "".join(_BECH32[group] for group in groups)
-    return f"npub1{letters[:4]}…{letters[-4:]}"
-
-
-def _checksum(groups: list[int]) -> list[int]:
-    # BIP-173, for the prefix "npub".
-    generator = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-    prefix = [ord(c) >> 5 for c in "npub"] + [0] + [ord(c) & 31 for c in "npub"]
-    check = 1
-    for value in [*prefix, *groups, 0, 0, 0, 0, 0, 0]:
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for i, term in enumerate(generator):
-            check ^= term if top >> i & 1 else 0
-    check ^= 1
-    return [check >> 5 * (5 - i) & 31 for i in range(6)]
