@@ -45,8 +45,8 @@ class Prompt(NamedTuple):
     """A line that is typed before an action is done.
 
     `label` stands before the field, `hint` in it while it is empty. Of `choices` the number alone
-    is enough. `needed` is said when nothing was typed; "" means that nothing is fine. What is
-    `secret` is not shown while it is typed.
+    is enough. `wrong` says why a text will not do, "" if it will. What is `secret` is not shown
+    while it is typed.
     """
 
     label: str
@@ -62,7 +62,7 @@ _PASSWORD = Prompt(
     "Password of the space:",
     "enter joins · esc does not",
     limits.SETTING_CHARS,
-    needed="this space has a password",
+    wrong=lambda text: "" if text else "this space has a password; esc gives up",
     secret=True,
 )
 
