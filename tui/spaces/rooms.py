@@ -131,8 +131,7 @@ def read_room(event: Event) -> Room:
     if event.kind not in ROOM_KINDS:
         raise InvalidSpaceEvent(f"kind {event.kind} is no room")
     ref = RoomRef(event.kind, event.pubkey, event.first("d") or "")
-    if not 0 < len(ref.id) <= limits.SPACE_ID_LENGTH or not ref.id.isprintable():
-        raise InvalidSpaceEvent("a room without an identifier")
+    check_room_id(ref.id)
     status = event.first("status") or ""
     host, proven = _host(event, ref)
     people = sorted(dict(_people(event)).items(), key=lambda one: -one[1])
@@ -156,6 +155,12 @@ def read_room(event: Event) -> Room:
         image=web_url(event.first("image") or ""),
         relays=_relays(event),
     )
+
+
+def check_room_id(room_id: str) -> None:
+    """Raise `InvalidSpaceEvent` unless this can be a room's `d`: short and printable."""
+    if not 0 < len(room_id) <= limits.SPACE_ID_LENGTH or not room_id.isprintable():
+        raise InvalidSpaceEvent("a room without an identifier that can be shown")
 
 
 def read_attendee(event: Event) -> tuple[str, Attendee]:
