@@ -90,6 +90,7 @@ class Judge:
         self._judged: set[str] = set()
         self._touched: set[str] = set()
         self._missing: set[str] = set()
+        self._stage = {host}
         self._speaking: frozenset[str] | None = None
         self.forgotten = 0
 
@@ -130,15 +131,14 @@ class Judge:
         """Everybody with a speaking role."""
         self._settle()
         if self._speaking is None:
-            self._speaking = frozenset(
-                pubkey for pubkey, standing in self._standings.items() if standing.role.speaks
-            )
+            self._speaking = frozenset(self._stage)
         return self._speaking
 
     def barred(self) -> list[PeerRemoved]:
-        """The removals that nobody has pardoned."""
+        """The removals that nobody has pardoned, in order."""
         self._settle()
-        return [standing.bar for standing in self._standings.values() if standing.bar]
+        bars = (standing.bar for standing in self._standings.values())
+        return sorted((bar for bar in bars if bar), key=lambda bar: (bar.at, bar.id))
 
     def verdict(self, event_id: str) -> str | None:
         """Why an act was refused, empty if it counted, `None` if it is not known."""
@@ -229,15 +229,20 @@ class Judge:
         if following is not None:
             self._await(following)
         else:
-            self._standings[event.target] = present
-            self._speaking = None
-            self._touched.add(event.target)
+            self._become(event.target, present)
         if (former.role is Role.COHOST) != (present.role is Role.COHOST):
             theirs = self._by.get(event.target, [])
             end = bisect_left(theirs, following) if following is not None else len(theirs)
             for done in theirs[bisect_left(theirs, entry) : end]:
                 if self._may_count(done[2].event):
                     self._await(done)
+
+    def _become(self, pubkey: str, standing: Standing) -> None:
+        self._standings[pubkey] = standing
+        self._touched.add(pubkey)
+        if standing.role.speaks != (pubkey in self._stage):
+            self._stage ^= {pubkey}
+            self._speaking = None
 
     def _await(self, entry: _Entry) -> None:
         if not entry[2].pending:
