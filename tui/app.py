@@ -62,7 +62,18 @@ class SpacesApp(App[None], inherit_bindings=False):
     # All at once: Textual parses every style sheet anew when a screen brings one of its own.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         f"screens/{name}.tcss"
-        for name in ("base", "lobby", "space", "journal", "palette", "start", "form", "help", "log")
+        for name in (
+            "base",
+            "lobby",
+            "room",
+            "space",
+            "journal",
+            "palette",
+            "start",
+            "form",
+            "help",
+            "log",
+        )
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "say_how_to_quit", show=False, system=True)
@@ -197,7 +208,8 @@ class SpacesApp(App[None], inherit_bindings=False):
         self._changed.add(change)
         if self._refresh_timer is None:
             self._refresh_timer = self.set_timer(limits.REFRESH_SECONDS, self._refresh_screen)
-        if (notice := notices.of_chat(new)) is not None:
+        notice = notices.of_chat(new)
+        if notice is not None and (top := self._top()) is not None and not top.shows_chat:
             self._say(*notice)
 
     def _refused(self, refused: IntentRefused) -> None:

@@ -101,7 +101,7 @@ ACTIONS: tuple[Action, ...] = (
            "screen only.", ("space",), about(Defer), mod.can_defer),
     Action("people.invite", ("i",), "Invite", "Ask the person under the cursor to speak.",
            ("space",), telling(Invite), mod.can_invite, prompt=effects.say_to_invited),
-    Action("people.mute", ("x",), "Mute", "Mute the person under the cursor, who may unmute.",
+    Action("people.mute", ("x",), "Mute them", "Mute the person under the cursor, who may unmute.",
            ("space",), about(AskMute), mod.can_ask_mute),
     Action("people.remove", ("X",), "Remove", "Put the person under the cursor out, with a reason, "
            "and keep them out.", ("space",), telling(Remove), mod.can_remove,
@@ -129,9 +129,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("people.hide", ("H",), "Hide", "Neither hear nor read the person under the cursor any "
            "more, or again; only for you.", ("space",), effects.hide, may.can_hide,
            label_now=effects.hide_label),
-    Action("pane.next", ("tab",), "Pane", "Go to the next pane.", ("space", "room"), in_footer=False),
-    Action("pane.previous", ("shift+tab",), "Pane", "Go to the pane before.", ("space", "room"),
+    Action("pane.next", ("tab",), "Next pane", "Go to the next pane.", ("space", "room"),
            in_footer=False),
+    Action("pane.previous", ("shift+tab",), "Pane before", "Go to the pane before.",
+           ("space", "room"), in_footer=False),
     Action("pane.stage", ("1",), "Stage", "Show the people on stage.", ("space",),
            in_footer=False),
     Action("pane.audience", ("2",), "Audience", "Show the people who listen.", ("space",),
@@ -158,7 +159,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("palette.choose", ("enter",), "Do it", "Do what is under the cursor.", ("palette",)),
     Action("help.open", ("question_mark",), "Keys", "Show what every key does.", _ABOUT),
     Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without "
-           "leaving it.", ("space", "room", "journal", "log", "help", "palette", "create", "key", "start")),
+           "leaving it.", ("space", "room", "journal", "log", "help", "palette", "create", "key",
+                            "start")),
     Action("space.show", ("escape",), "Back", "Clear the filter, or go back to the space that you "
            "are in.", ("lobby",), in_footer=False),
     Action("app.quit", ("Q",), "Quit", "Close this screen. A space that you are in goes on; "

@@ -38,7 +38,7 @@ from tui.controller.views import (
 EMOJIS = ("👍", "👏", "💜", "😂", "🔥", "🎉", "🤔", "👋")
 """Sent with the keys 1 to 8; all two cells wide in every terminal."""
 
-_REASON = "reason, or nothing · enter does it · esc does not"
+_REASON = "reason, may be empty · enter or esc"
 
 
 class Prompt(NamedTuple):
@@ -60,7 +60,7 @@ class Prompt(NamedTuple):
 
 _PASSWORD = Prompt(
     "Password of the space:",
-    "enter joins · esc does not",
+    "enter or esc",
     limits.SETTING_CHARS,
     wrong=lambda text: "" if text else "this space has a password; esc gives up",
     secret=True,
@@ -192,7 +192,7 @@ def why_demote(view: View, pubkey: str) -> Prompt | None:
     if person is None or person.me:
         return None
     if _asks(view, pubkey):
-        label = f"Turn down the hand of {called(person)}?"
+        label = f"Deny the hand of {called(person)}?"
     else:
         label = f"Take {called(person)} off the stage?"
     return Prompt(label, _REASON, limits.REASON_LENGTH)
@@ -200,7 +200,7 @@ def why_demote(view: View, pubkey: str) -> Prompt | None:
 
 def why_remove(view: View, pubkey: str) -> Prompt | None:
     """Asks for the reason; enter is the second key."""
-    label = f"Remove {name_in(view, pubkey)} and keep them out?"
+    label = f"Remove and bar {name_in(view, pubkey)}?"
     return Prompt(label, _REASON, limits.REASON_LENGTH)
 
 
@@ -227,14 +227,14 @@ def ask_pardon(view: View, pubkey: str) -> str:
 def say_to_invited(view: View, pubkey: str) -> Prompt | None:
     """Asks for a line that goes with the question."""
     label = f"Ask {name_in(view, pubkey)} to speak:"
-    return Prompt(label, "a few words, or nothing · enter asks", limits.REASON_LENGTH)
+    return Prompt(label, "a few words, may be empty · enter or esc", limits.REASON_LENGTH)
 
 
 def whom_to_admit(_view: View, _target: str) -> Prompt | None:
     """Asks for the key of somebody who is not here."""
     return Prompt(
         "Invite by key:",
-        "npub or hex · enter lets them in · esc gives up",
+        "npub or hex · enter or esc",
         limits.SETTING_CHARS,
         wrong=lambda text: "" if read_key(text) else "that is no npub; esc gives up",
     )
@@ -295,7 +295,7 @@ def where_to_export(view: View, _target: str) -> Prompt | None:
     name = view.space.id[:8] if view.space is not None and view.space.id.isalnum() else "space"
     return Prompt(
         "Write the journal to:",
-        "path of a new file · enter writes · esc does not",
+        "path of a new file · enter or esc",
         limits.SETTING_CHARS,
         text=f"~/journal-{name}.jsonl",
         wrong=_nothing,

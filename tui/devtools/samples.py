@@ -2,12 +2,17 @@
 
 import hashlib
 
+import msgspec
+
 from tui.controller.messages import (
     Levels,
     ViewChanged,
 )
 from tui.controller.views import (
     AudioView,
+    Barred,
+    ChatLine,
+    JournalEntry,
     LogLine,
     Me,
     Participant,
@@ -22,7 +27,7 @@ NOW = 1_800_000_000.0
 
 _SPEAKERS: tuple[tuple[str, Role], ...] = (
     ("Amina Okafor", "host"),
-    ("Jonas Weber", "speaker"),
+    ("Jonas Weber", "cohost"),
     ("Mei 美玲", "speaker"),
     ("Luca", "speaker"),
 )
@@ -30,6 +35,34 @@ _LISTENERS = (
     "Priya Raman", "Tomás", "ada", "Björk Jónsdóttir", "Samuel", "さくら", "Noor", "Fatima Zahra",
     "Oleksandr", "kim", "Greta", "Hannah", "Ibrahim", "José", "Katya", "Linh", "Mateo", "Nia",
 )  # fmt: skip
+_FOLLOWED = ("Amina Okafor", "Luca", "Katya")
+_VERIFIED = {
+    "Amina Okafor": "amina@radio.example",
+    "Björk Jónsdóttir": "bjork@tape.example",
+    "Tomás": "tomas@lisboa.example",
+}
+_CHAT = (
+    ("Priya Raman", 1140, "That tape hiss is half of the charm."),
+    ("Luca", 1020, "Link to the field recordings: https://tape.example/harbour"),
+    ("Katya", 660, "Which harbour was it?"),
+    ("Luca", 630, "Gdańsk, at four in the morning, just before the first ferry. The hum is the "
+     "cooling of a freighter; it went on all night, and the gulls come in at minute six."),
+    ("さくら", 420, "きれい ✨"),
+    ("Samuel", 200, "I have one from a lighthouse, if there is time."),
+    ("Jonas Weber", 150, "Samuel, there is: put your hand up."),
+    ("ada", 40, "+1 for the lighthouse"),
+)  # fmt: skip
+_JOURNAL = (
+    ("Amina Okafor", 2520, "created", "", "", ""),
+    ("Amina Okafor", 2400, "made co-host", "Jonas Weber", "", ""),
+    ("Amina Okafor", 2290, "promoted", "Mei 美玲", "", ""),
+    ("Jonas Weber", 1500, "promoted", "Luca", "", ""),
+    ("CHEAP SATS", 1260, "promoted", "CHEAP SATS", "", "only the host and co-hosts may"),
+    ("CHEAP SATS", 1230, "removed", "Amina Okafor", "mine now", "nobody removes the host"),
+    ("Jonas Weber", 1200, "removed", "CHEAP SATS", "selling things, and taking the stage", ""),
+    ("Jonas Weber", 900, "denied", "Hannah", "after the next song, please", ""),
+    ("Amina Okafor", 300, "asked to mute", "Luca", "", ""),
+)
 
 
 def key_of(name: str) -> str:
@@ -104,7 +137,14 @@ def people(mine: Role = "listener") -> dict[str, Participant | None]:
             continue
         made.append(
             Participant(
-                key_of(name), name, role, speaking=index < 2, link="connected" if index < 2 else ""
+                key_of(name),
+                name,
+                role,
+                speaking=index < 2,
+                link="connected" if index < 2 else "",
+                muted=name == "Luca",
+                followed=name in _FOLLOWED,
+                verified=_VERIFIED.get(name, ""),
             )
         )
     waiting = {"Tomás": (1, 400.0), "Noor": (2, 190.0), "Samuel": (3, 45.0)}
@@ -121,13 +161,70 @@ def people(mine: Role = "listener") -> dict[str, Participant | None]:
                 queue=place,
                 link="connected" if name in ("ada", "Priya Raman") else "",
                 me=is_me,
+                plain=name == "ada",
+                hidden=name == "Ibrahim",
+                followed=name in _FOLLOWED,
+                verified=_VERIFIED.get(name, ""),
             )
         )
     return {person.pubkey: person for person in made}
 
 
-def space(mine: Role = "listener") -> ViewChanged:
-    """A space with four people on stage and eighteen listeners, on top of the lobby."""
+def chat() -> dict[str, ChatLine | None]:
+    """What was written in the sample space; the last message has not reached a relay yet."""
+    lines = [
+        ChatLine(
+            id=key_of(f"chat {index}"),
+            pubkey=key_of(name),
+            name=name,
+            text=text,
+            at=int(NOW) - before,
+            state="sent" if name == "Samuel" else "",
+            mentions_me=text.startswith("Samuel"),
+        )
+        for index, (name, before, text) in enumerate(_CHAT)
+    ]
+    lines.append(
+        ChatLine(
+            key_of("chat own"),
+            key_of("Samuel"),
+            "Samuel",
+            "It is 40 seconds long.",
+            int(NOW) - 2,
+            "waiting",
+        )
+    )
+    return {line.id: line for line in lines}
+
+
+def journal() -> dict[str, JournalEntry | None]:
+    """Who did what to whom in the sample space; a stranger tried to."""
+    entries = [
+        JournalEntry(
+            id=key_of(f"act {index}"),
+            at=int(NOW) - before,
+            act=act,
+            by=key_of(by),
+            by_name=by,
+            target=key_of(target) if target else "",
+            target_name=target,
+            reason=reason,
+            refused=refused,
+        )
+        for index, (by, before, act, target, reason, refused) in enumerate(_JOURNAL)
+    ]
+    return {entry.id: entry for entry in entries}
+
+
+def barred() -> dict[str, Barred | None]:
+    """The one who is kept out of the sample space."""
+    name, by, why = "CHEAP SATS", "Jonas Weber", "selling things, and taking the stage"
+    return {key_of(name): Barred(key_of(name), name, key_of(by), by, why, int(NOW) - 1200)}
+
+
+def space(mine: Role = "listener", **fields: object) -> ViewChanged:
+    """A space with four people on stage and eighteen listeners, on top of the lobby; `fields` are
+    further ones of its `SpaceView`."""
     base = lobby()
     assert isinstance(base.spaces, dict)
     ref, summary = next(iter(base.spaces.items()))
@@ -145,7 +242,12 @@ def space(mine: Role = "listener") -> ViewChanged:
         microphone="muted" if speaks else "closed",
         hand_since=0.0 if speaks else NOW - 45.0,
         heard_from="" if mine == "host" else summary.host,
+        share="nevent1qqsample0space0which0nobody0can0open",
+        share_room="naddr1qqsample0room0which0nobody0can0open",
+        topics=("music", "radio"),
+        language="en",
     )
+    view = msgspec.structs.replace(view, **fields)
     return ViewChanged(
         version=2,
         reset=True,
@@ -155,6 +257,9 @@ def space(mine: Role = "listener") -> ViewChanged:
         relays=base.relays,
         spaces=base.spaces,
         participants=people(mine),
+        chat=chat(),
+        journal=journal(),
+        barred=barred(),
         dropped=base.dropped,
         log=base.log,
     )

@@ -96,6 +96,11 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
     def reactions_changed(self, people: Iterable[str]) -> None:
         """Show or forget the emojis of these people."""
 
+    @property
+    def shows_chat(self) -> bool:
+        """Whether a new message can be read without a notice."""
+        return False
+
     def give_back_chat(self) -> None:
         """What was written last could not be sent."""
 
@@ -151,7 +156,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         line = self.query_one("#notice", Lines)
         text, ink = self._notice
         if self._asked is not None:
-            line.show_line([(self._asked[2], "warn")], [("y yes · n no", "muted")])
+            line.show_line([(clean(self._asked[2]), "warn")], [("y yes · n no", "muted")])
         elif text:
             rows = wrap(text, self.size.width - 2, _NOTICE_ROWS)
             line.show(lambda _width: [[(row, ink)] for row in rows])
@@ -172,11 +177,11 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         action, target = BY_ID[action_id], self.target
         self._forget_notice()  # what it told of may not be so any more
         if self._asked is not None:
-            asked, target, _ = self._asked
+            asked, target, question = self._asked
             self._asked = None
             self.show_notice()
             if key == "y":
-                self._do(asked, target)
+                self._do_if(asked.question(self.desk.view, target), question, asked, target)
             return
         view = self.desk.view
         if key in ("y", "n") and not can_answer(view):
@@ -184,7 +189,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
             action = BY_ID["answer.yes" if key == "y" else "answer.no"]
         if not action.unavailable(view, target):
             if question := action.question(view, target):
-                self._asked = (action, target, clean(question))
+                self._asked = (action, target, question)
                 self.show_notice()
                 return
             if (prompt := action.prompt(view, target)) is not None:
@@ -202,7 +207,8 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
             self.say(wrong)
             return
         self._close_prompt()
-        self._do(action, target, event.text)
+        now = action.prompt(self.desk.view, target)
+        self._do_if(now.label if now is not None else "", prompt.label, action, target, event.text)
 
     def on_prompt_bar_given_up(self) -> None:
         """Do nothing."""
@@ -229,6 +235,13 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         if self._prompted and key == "escape":
             self._close_prompt()
         return self._prompted is not None
+
+    def _do_if(self, now: str, asked: str, action: Action, target: str, text: str = "") -> None:
+        """Do what was asked for, unless the same key has come to mean something else meanwhile."""
+        if now == asked or action.unavailable(self.desk.view, target):
+            self._do(action, target, text)
+        else:
+            self.say("this has changed meanwhile; nothing was done")
 
     def _do(self, action: Action, target: str, text: str = "") -> None:
         view = self.desk.view
@@ -266,7 +279,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
 
     def do_answer_yes(self) -> None:
         """Nobody hears anything before the microphone is opened."""
-        self.say("you go on stage, with the microphone closed", "muted")
+        self.say("you said yes; on stage your microphone is closed at first", "muted")
 
     def do_palette_open(self) -> None:
         """Show all commands of this screen, to find one by its name."""

@@ -7,13 +7,26 @@ from textual.widget import Widget
 from tui.commands.actions import Place, actions_of, key_word
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed, Desk
-from tui.widgets.glyphs import HAND, LINK, METER, METER_REST, ROLE, SPEAKING
+from tui.widgets.glyphs import (
+    BARRED,
+    FOLLOWED,
+    HAND,
+    LINK,
+    METER,
+    METER_REST,
+    MUTED,
+    PLAIN,
+    ROLE,
+    SPEAKING,
+    VERIFIED,
+)
 from tui.widgets.painted import Lines
 from tui.widgets.row_list import RowList
 from tui.widgets.text import Parts, fit, wrap
 
 _PLACES: dict[Place, str] = {
     "space": "In a space",
+    "journal": "In the journal",
     "lobby": "In the lobby",
     "log": "In the log",
     "start": "At the start",
@@ -61,7 +74,12 @@ def _signs() -> list[Parts]:
     signs += [
         (SPEAKING, "is heard right now"),
         (METER * 4 + METER_REST * 4, "how loud"),
+        (f"{MUTED} muted", "was asked to mute, and is silent since"),
         (f"{HAND}2", "hand up, and its place in the queue"),
+        (FOLLOWED, "somebody you follow"),
+        (VERIFIED, "the domain behind the @ vouches for this key (NIP-05)"),
+        (PLAIN, "signalling to this person is not encrypted"),
+        (BARRED, "removed, and kept out; b lets them in again"),
         (LINK["connected"][0], "connected to you"),
         (LINK["connecting"][0], "connecting"),
         (LINK["failed"][0], "cannot be reached"),

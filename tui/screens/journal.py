@@ -1,6 +1,6 @@
 """Who moderated whom, and why; what was refused, and why that."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from textual.widget import Widget
 
@@ -17,9 +17,9 @@ from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.row_list import RowList
 from tui.widgets.text import Part, Parts, clean, fit, wrap
 
-_TIME_CELLS = 10
-_NAME_CELLS = 20
-_ACT_CELLS = 16
+_TIME_CELLS = 7
+_NAME_CELLS = 18
+_ACT_CELLS = 15
 
 
 class JournalScreen(SpacesScreen, inherit_bindings=False):
@@ -65,10 +65,10 @@ class JournalScreen(SpacesScreen, inherit_bindings=False):
     def _row(self, key: str, width: int) -> Parts:
         if (entry := self.desk.view.journal.get(key)) is None:
             return ()
-        names = _NAME_CELLS if width >= 76 else max(6, (width - _TIME_CELLS - _ACT_CELLS) // 2)
+        names = min(_NAME_CELLS, max(6, (width - _TIME_CELLS - 2 - _ACT_CELLS) // 3))
         ink = "muted" if entry.refused else ""
         row: list[Part] = [
-            (fit(self.desk.clock(entry.at, "%H:%M:%S"), _TIME_CELLS), "faint"),
+            (fit(self.desk.clock(entry.at), _TIME_CELLS), "faint"),
             (f"{REFUSED} " if entry.refused else "  ", "bad"),
             (fit(_name(entry.by_name, entry.by), names - 2) + "  ", ink or "accent"),
             (fit(clean(entry.act), _ACT_CELLS - 2) + "  ", ink),
@@ -82,17 +82,18 @@ class JournalScreen(SpacesScreen, inherit_bindings=False):
 
     def _show_act(self) -> None:
         entry = self.desk.view.journal.get(self.query_one(RowList).cursor)
-        text = _sentence(entry) if entry is not None else ""
+        text = _sentence(entry, self.desk.clock) if entry is not None else ""
         self.query_one("#act", Lines).show(
             lambda width: [[(row, "muted")] for row in wrap(text, width, 3)]
         )
 
 
-def _sentence(entry: JournalEntry) -> str:
+def _sentence(entry: JournalEntry, clock: Callable[[float, str], str]) -> str:
     whom = ""
     if entry.target:
         whom = f" {_name(entry.target_name, entry.target)} {short_npub(entry.target)}"
-    text = f"{_name(entry.by_name, entry.by)} {short_npub(entry.by)} {clean(entry.act)}{whom}"
+    who = f"{_name(entry.by_name, entry.by)} {short_npub(entry.by)}"
+    text = f"{clock(entry.at, '%H:%M:%S')}  {who} {clean(entry.act)}{whom}"
     if reason := clean(entry.reason).strip():
         text += f": “{reason}”"
     return text + (f" — refused: {clean(entry.refused)}" if entry.refused else "")

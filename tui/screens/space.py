@@ -66,6 +66,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         # The pane that keys are about comes first; of those that share a place on the screen, the
         # one that was used last is shown.
         self._recent: list[Pane] = list(PANES)
+        self._counts = dict.fromkeys(PEOPLE_PANES, 0)
         self._shared_room = False
         self._said = ""
 
@@ -112,6 +113,8 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         """As many panes as the width has room for."""
         self._lay_out(event.size.width)
         self._show_own()
+        if self.focused is None:  # a terminal that was too small had taken it away
+            self.focus_rows()
 
     def view_changed(self, changed: Changed) -> None:
         """Show what differs."""
@@ -150,6 +153,11 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             if event.widget is self._list(pane) and pane != self.active:
                 self._show_pane(pane)
 
+    @property
+    def shows_chat(self) -> bool:
+        """Whether the chat is one of the panes on the screen."""
+        return self.query_one("#chat").display
+
     def focus_rows(self) -> None:
         """Back to the list of the active pane."""
         self.set_focus(self._list(self.active))
@@ -174,14 +182,6 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         """Show the chat and type into it."""
         self._show_pane("chat")
         self.query_one(ChatPane).write()
-
-    def do_chat_react(self) -> None:
-        """It is seen beside the own name only when it comes back."""
-        self.say("sent", "muted")
-
-    def do_people_remove(self) -> None:
-        """The row goes when the view tells so."""
-        self.say("removing…", "muted")
 
     def do_stage_mute(self) -> None:
         """Nothing on the screen may tell that it was heard."""
@@ -240,6 +240,8 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         self.focus_rows()
         if pane == "chat":
             self.desk.chat.read()
+        else:
+            self.query_one(ChatPane).put_away()
         self._show_tabs()
         self.show_keys()
 
@@ -278,6 +280,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             keys = self.desk.roster.keys(pane)
             if barred:
                 keys = [key for key in keys if key not in view.barred]
+            self._counts[pane] = len(keys)
             if needle:
                 keys = [key for key in keys if _matches(people[key], needle)]
             if pane == "audience":
@@ -296,7 +299,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         pane.show_lines(lines, view.me.pubkey)
         nothing = "No message matches the filter." if needle else "Nobody has written; c writes."
         pane.rows.show_when_empty(_just(nothing))
-        if self.query_one("#chat").display:
+        if self.shows_chat:
             self.desk.chat.read()
         self._show_tabs()
 
@@ -315,7 +318,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             count = f"{chat.unread} new" if chat.unread else ""
             ink = "warn" if chat.mentioned else "good" if chat.unread else ink
         else:
-            number = self.desk.roster.count(pane)
+            number = self._counts[pane]
             count = str(number)
             ink = "warn" if pane == "queue" and number else ink
         if pane == self.active:

@@ -127,9 +127,13 @@ class ChatPane(Vertical):
         self.leave()
 
     def leave(self) -> None:
-        """Give the keys back; an empty line goes."""
-        self.line.display = bool(self.line.value)
+        """Give the keys back."""
+        self.put_away()
         self.post_message(self.Left())
+
+    def put_away(self) -> None:
+        """Hide the line, unless something stands in it."""
+        self.line.display = bool(self.line.value)
 
     def _paint(self, key: str, _width: int) -> Parts:
         return self._rows.get(key, ("", ()))[1]
