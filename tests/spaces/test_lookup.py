@@ -14,7 +14,8 @@ from tui.nostr.keys import LocalSigner, SecretKey
 from tui.nostr.pool import Pool
 from tui.spaces import events
 from tui.spaces.events import Metrics, SpaceRef
-from tui.spaces.lookup import InvalidRef, Query, UnknownSpace, find_space, parse_ref
+from tui.spaces.lookup import InvalidRef, Query, UnknownSpace, find, find_space, parse_ref
+from tui.spaces.rooms import Room, RoomRef
 from tui.spaces.writer import Writer
 
 HOST = SecretKey(bytes(31) + b"\x01").public
@@ -25,7 +26,7 @@ RELAYS = ("ws://127.0.0.1:7777", "wss://relay.example")
 Publish = Callable[[LocalSigner, Draft], Awaitable[Event]]
 
 
-@pytest.mark.parametrize("prefix", ["", "nostr:"])
+@pytest.mark.parametrize("prefix", ["", "nostr:", "web+nostr:", "NOSTR:", "nostr://"])
 @pytest.mark.parametrize("space", ["", "  ", "\n"])
 def test_every_form_of_a_reference(prefix: str, space: str) -> None:
     def parsed(text: str) -> Query:
@@ -40,7 +41,14 @@ def test_every_form_of_a_reference(prefix: str, space: str) -> None:
 
     query = parsed(nip19.encode_naddr(nip19.Naddr("tea", HOST, 30312, RELAYS)))
     assert (query.space, query.relays) == (SpaceRef(HOST, "tea"), RELAYS)
-    assert [filter_.authors for filter_ in query.filters] == [(HOST,)]
+    assert query.room == RoomRef(30312, HOST, "tea")
+    assert {filter_.authors for filter_ in query.filters} == {(HOST,)}
+    assert parsed(f"30312:{HOST}:tea").room == query.room
+
+    for kind in (30311, 30313):  # never one of ours
+        query = parsed(nip19.encode_naddr(nip19.Naddr("a||b", HOST, kind, RELAYS)))
+        assert (query.space, query.room) == (None, RoomRef(kind, HOST, "a||b"))
+        assert (query.filters[0].tags, query.relays) == ({"d": ("a||b",)}, RELAYS)
 
     for text in (f"{HOST}:tea: green", f"{NPUB}:tea: green"):
         query = parsed(text)
@@ -77,6 +85,8 @@ def test_every_form_of_a_reference(prefix: str, space: str) -> None:
         nip19.encode_note(EVENT)[:-1],
         nip19.encode_naddr(nip19.Naddr("", HOST, 30312)),
         nip19.encode_naddr(nip19.Naddr("a\x00b", HOST, 30312)),
+        nip19.encode_naddr(nip19.Naddr("an article", HOST, 30023)),
+        f"30312:{HOST}:a\u202eb",
     ],
 )
 def test_what_names_no_space_is_refused_with_one_line(text: str) -> None:
@@ -142,6 +152,46 @@ async def test_each_form_finds_the_space_it_names(
     ):
         found = await find_space(pool, parse_ref(ref))
         assert (found.space, found.name) == (tea, "Tea")
+
+
+async def test_the_room_of_a_space_leads_to_the_space_and_one_of_others_is_only_read(
+    pool: Pool, publish: Publish, host: LocalSigner, guest: LocalSigner
+) -> None:
+    now = int(time.time())
+    # The host announces the space; somebody else has a room of the same name.
+    tea = SpaceRef(host.pubkey, "tea")
+    await publish(host, creation(tea, "Tea", now))
+    announced = await publish(
+        host, Draft(30312, "", (("d", "tea"), ("room", "Tea"), ("webrtc", "spaces")), now)
+    )
+    tags: Any = (("d", "tea"), ("title", "Nest"), ("streaming", "https://moq.example"))
+    room = await publish(guest, Draft(30312, "", tags, now))
+    stream = await publish(guest, Draft(30311, "", (("d", "tea"), ("title", "Stream")), now))
+    for ref in (
+        nip19.encode_naddr(nip19.Naddr("tea", host.pubkey, 30312)),
+        nip19.encode_nevent(nip19.Nevent(announced.id, (), host.pubkey, 30312)),
+        f"30312:{host.pubkey}:tea",
+    ):
+        assert (await find_space(pool, parse_ref(ref))).space == tea
+
+    for ref in (
+        nip19.encode_naddr(nip19.Naddr("tea", guest.pubkey, 30312)),
+        nip19.encode_nevent(nip19.Nevent(room.id)),
+    ):
+        with pytest.raises(UnknownSpace, match=r"only be read here.*https://moq.example"):
+            await find_space(pool, parse_ref(ref))
+        found = await find(pool, parse_ref(ref))
+        assert isinstance(found, Room)
+        assert (found.ref, found.name) == (RoomRef(30312, guest.pubkey, "tea"), "Nest")
+    for ref in (
+        nip19.encode_naddr(nip19.Naddr("tea", guest.pubkey, 30311)),
+        nip19.encode_note(stream.id),
+    ):
+        found = await find(pool, parse_ref(ref))
+        assert isinstance(found, Room)
+        assert found.name == "Stream"
+    with pytest.raises(UnknownSpace, match="no relay knows"):
+        await find(pool, parse_ref(nip19.encode_naddr(nip19.Naddr("tea", host.pubkey, 30311))))
 
 
 async def test_a_bare_id_also_finds_a_space_whose_creation_has_no_s_tag(

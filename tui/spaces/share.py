@@ -12,8 +12,8 @@ ROOM: Final = 30312
 
 def space_link(created: SpaceCreated, relays: tuple[str, ...] = ()) -> str:
     """`nostr:nevent1...` of a space's creation (NIP-21), with where it is to be found."""
-    hints = (*created.relays, *relays)[: limits.SPACE_RELAYS]
-    nevent = Nevent(created.id, tuple(dict.fromkeys(hints)), created.space.host, CREATE_SPACE)
+    hints = _hints(*created.relays, *relays)
+    nevent = Nevent(created.id, hints, created.space.host, CREATE_SPACE)
     return f"nostr:{encode_nevent(nevent)}"
 
 
@@ -22,9 +22,8 @@ def room_link(space: SpaceRef, relays: tuple[str, ...] = ()) -> str:
 
     Empty for an id of more than the 255 bytes that an `naddr` can carry.
     """
-    hints = tuple(dict.fromkeys(relays))[: limits.SPACE_RELAYS]
     try:
-        return f"nostr:{encode_naddr(Naddr(space.id, space.host, ROOM, hints))}"
+        return f"nostr:{encode_naddr(Naddr(space.id, space.host, ROOM, _hints(*relays)))}"
     except InvalidBech32:
         return ""
 
@@ -32,3 +31,7 @@ def room_link(space: SpaceRef, relays: tuple[str, ...] = ()) -> str:
 def room_address(space: SpaceRef) -> str:
     """The `a` value of a space's room (NIP-01), which chat and presence name."""
     return f"{ROOM}:{space.host}:{space.id}"
+
+
+def _hints(*relays: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(relays))[: limits.SPACE_RELAYS]
