@@ -1,18 +1,24 @@
 import asyncio
+import random
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import msgspec
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
 
 from tui.nostr.event import Draft, Event
-from tui.nostr.filter import check_filter
+from tui.nostr.filter import Filter, check_filter
 from tui.nostr.keys import LocalSigner, SecretKey
+from tui.nostr.pool import Pool
+from tui.nostr.relay import Timing
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -63,6 +69,11 @@ class ScriptedRelay:
         self.answers_req = True
         self.cap = 1_000_000  # events of one filter's answer
         self.heeds_until = True
+        self.forgotten: set[int] = set()  # kinds that are accepted and not stored
+        self.information: bytes | None = None  # what a GET is answered
+        self.asked_for_information = 0
+        self.needs_auth: set[str] = set()  # REQ, EVENT
+        self.authenticated: dict[ServerConnection, list[Event]] = {}
         self.answer_publish: Callable[[Event], list[Any] | None] = lambda event: [
             "OK",
             event.id,
@@ -85,7 +96,7 @@ class ScriptedRelay:
             "127.0.0.1",
             self.port,
             ssl=self.tls,
-            process_request=self._wait_at_gate,
+            process_request=self._process_request,
             compression=None,
             close_timeout=0.2,
             ping_interval=None,
@@ -139,9 +150,18 @@ class ScriptedRelay:
     def published(self) -> list[str]:
         return [message[1]["id"] for message in self.received if message[0] == "EVENT"]
 
-    async def _wait_at_gate(self, _connection: ServerConnection, _request: Any) -> None:
+    async def _process_request(
+        self, _connection: ServerConnection, request: Any
+    ) -> Response | None:
         if self.gate:
             await self.gate.wait()
+        if request.headers.get("Accept") != "application/nostr+json":
+            return None
+        self.asked_for_information += 1
+        if self.information is None:
+            return Response(404, "Not Found", Headers(), b"")
+        headers = Headers({"Content-Length": str(len(self.information)), "Connection": "close"})
+        return Response(200, "OK", headers, self.information)
 
     async def _serve(self, connection: ServerConnection) -> None:
         self.connections.add(connection)
@@ -155,12 +175,23 @@ class ScriptedRelay:
             pass
         finally:
             self.connections.discard(connection)
+            self.authenticated.pop(connection, None)
             for key in [key for key in self._subscriptions if key[0] is connection]:
                 del self._subscriptions[key]
 
     async def _handle(self, connection: ServerConnection, message: Any) -> None:
         self.received.append(message)
+        known = connection in self.authenticated
         match message:
+            case ["AUTH", obj]:
+                event = msgspec.convert(obj, Event)
+                self.authenticated[connection] = [event]
+                await connection.send(encode(["OK", event.id, True, ""]))
+            case ["REQ", id_, *_] if "REQ" in self.needs_auth and not known:
+                await connection.send(encode(["CLOSED", id_, "auth-required: who are you?"]))
+            case ["EVENT", obj] if "EVENT" in self.needs_auth and not known:
+                answer = ["OK", obj["id"], False, "auth-required: who are you?"]
+                await connection.send(encode(answer))
             case ["REQ", id_, *filters] if self.answers_req:
                 self._subscriptions[connection, id_] = filters
                 found: dict[str, Event] = {}
@@ -182,7 +213,8 @@ class ScriptedRelay:
             case ["EVENT", obj]:
                 event = msgspec.convert(obj, Event)
                 if (answer := self.answer_publish(event)) is not None:
-                    await self.store(event)
+                    if event.kind not in self.forgotten:
+                        await self.store(event)
                     await connection.send(encode(answer))
 
 
@@ -208,3 +240,91 @@ async def start_relay() -> AsyncIterator[Callable[[], Awaitable[ScriptedRelay]]]
 @pytest.fixture
 async def relay(start_relay: Callable[[], Awaitable[ScriptedRelay]]) -> ScriptedRelay:
     return await start_relay()
+
+
+QUICK = Timing(
+    open=1.0,
+    ping=0.2,
+    close=0.3,
+    retry_first=0.01,
+    retry_longest=0.05,
+    stable=0.0,
+    information=0.5,
+    memory=0.01,
+)
+
+
+@pytest.fixture
+def quick() -> Timing:
+    return QUICK
+
+
+class Inbox:
+    """Collects what a subscription delivers."""
+
+    def __init__(self, pool: Pool, filters: list[Filter] | None = None, **options: Any) -> None:
+        self.events: list[Event] = []
+        self.urls: list[str] = []
+        self.eose: list[str] = []
+        self.closed: list[tuple[str, str]] = []
+        self.subscription = pool.subscribe(
+            [Filter()] if filters is None else filters,
+            self._on_event,
+            on_eose=self.eose.append,
+            on_closed=lambda url, reason: self.closed.append((url, reason)),
+            **options,
+        )
+
+    def _on_event(self, event: Event, url: str) -> None:
+        self.events.append(event)
+        self.urls.append(url)
+
+    @property
+    def id(self) -> str:
+        return self.subscription.id
+
+
+@pytest.fixture
+def inbox_of() -> type[Inbox]:
+    return Inbox
+
+
+@pytest.fixture
+def connected() -> Callable[..., AbstractAsyncContextManager[Pool]]:
+    """A pool that is connected to these relays."""
+
+    @asynccontextmanager
+    async def connected(*relays: Any, **options: Any) -> AsyncIterator[Pool]:
+        options = {"timing": QUICK, "rng": random.Random(1)} | options
+        async with Pool([relay.url for relay in relays], **options) as pool:
+            assert await pool.wait_connected(5, at_least=len(relays))
+            yield pool
+
+    return connected
+
+
+class NoPause(random.Random):
+    """Draws no pause, and remembers between which bounds it should have drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bounds: list[tuple[float, float]] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.bounds.append((a, b))
+        return 0.0
+
+
+@pytest.fixture
+def no_pause() -> NoPause:
+    return NoPause()
+
+
+@pytest.fixture
+def forge() -> Callable[..., Event]:
+    """An event with a signature that is not its author's."""
+
+    def forge(event: Event, **changes: Any) -> Event:
+        return msgspec.structs.replace(event, **({"sig": "ab" * 64} | changes))
+
+    return forge

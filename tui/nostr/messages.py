@@ -91,6 +91,11 @@ def encode_req(subscription: str, filters: Sequence[Filter]) -> str:
         raise InvalidFilter("a value has a lone surrogate") from None
 
 
+def encode_auth(event: Event) -> str:
+    """`["AUTH", event]` (NIP-42)."""
+    return _encoder.encode(("AUTH", event)).decode()
+
+
 def encode_close(subscription: str) -> str:
     """`["CLOSE", subscription]`."""
     return _encoder.encode(("CLOSE", subscription)).decode()

@@ -1,27 +1,28 @@
 """Several relays as one: subscribe, publish and fetch over all of them.
 
-Every event is verified once. An id that has been verified is known by its hash to carry the same
-content again, so copies of it, from whatever relay and for whatever subscription, are not verified
-again. An id is remembered only after its signature held: a forged copy that comes first cannot
-keep the genuine event out.
+Every event is verified once and given to each subscription once, whatever relays send it.
 """
 
 import asyncio
 import logging
 import random
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
 from tui.config import limits
-from tui.nostr.event import Event, signature_ok
+from tui.nostr.conversation import Conversation
+from tui.nostr.event import Event
 from tui.nostr.filter import Filter, InvalidFilter
+from tui.nostr.keys import Signer
 from tui.nostr.messages import encode_event_message, encode_req
 from tui.nostr.relay import Published, RelayConnection, RelayStatus, Timing
+from tui.nostr.seen import SeenEvents
 from tui.nostr.url import InvalidRelayUrl, relay_url
 
 log = logging.getLogger(__name__)
@@ -59,26 +60,21 @@ class Subscription:
         """Whether this relay is asked."""
         return self.relays is None or url in self.relays
 
+    def open(self, conversation: Conversation) -> None:
+        """Ask one relay."""
+        conversation.subscribe(self.id, self.filters, self.page)
+
     def close(self) -> None:
         """End it; no callback is called afterwards. Closing twice is harmless."""
         self._pool._unsubscribe(self)
-
-
-class _Seen:
-    """A verified id: its good signature, and the subscriptions that have had the event."""
-
-    __slots__ = ("delivered", "sig")
-
-    def __init__(self, sig: str) -> None:
-        self.sig = sig
-        self.delivered: tuple[str, ...] = ()
 
 
 class Pool:
     """Relays that are kept connected inside `async with`; addresses in normal form throughout.
 
     `counts` tells what was dropped and why: malformed, invalid (size or id), forged, duplicate,
-    unmatched, unsolicited, callback. `verified` counts signature checks that were made.
+    unmatched, unsolicited, notice, challenge, callback. `signer` says who we are when a relay asks
+    (NIP-42).
     """
 
     def __init__(
@@ -92,7 +88,6 @@ class Pool:
     ) -> None:
         """May raise InvalidRelayUrl."""
         self.counts: Counter[str] = Counter()
-        self.verified = 0
         self.on_status: Callable[[RelayStatus], None] | None = None
         self._rng = rng or random.Random()
         self._now = now
@@ -103,7 +98,8 @@ class Pool:
         self._group: asyncio.TaskGroup | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._last_id = 0
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._seen = SeenEvents()
+        self._signer: Signer | None = None
         self._changed = asyncio.Event()
         for url in urls:
             self._add(url)
@@ -140,6 +136,22 @@ class Pool:
     def status(self) -> dict[str, RelayStatus]:
         """How each relay is doing, by address."""
         return {url: connection.status for url, connection in self._relays.items()}
+
+    @property
+    def signer(self) -> Signer | None:
+        """Who we are, for relays that ask (NIP-42); None keeps it to ourselves."""
+        return self._signer
+
+    @signer.setter
+    def signer(self, signer: Signer | None) -> None:
+        self._signer = signer
+        for connection in self._relays.values():
+            connection.conversation.authenticate()
+
+    @property
+    def verified(self) -> int:
+        """How many signatures have been checked."""
+        return self._seen.verified
 
     async def add_relay(self, url: str) -> str:
         """Use one more relay, if it is not in use; returns its address; may raise InvalidRelayUrl.
@@ -200,32 +212,44 @@ class Pool:
         self._subscriptions[subscription.id] = subscription
         for connection in self._relays.values():
             if subscription.includes(connection.url):
-                connection.subscribe(subscription.id, subscription.filters, subscription.page)
+                subscription.open(connection.conversation)
         return subscription
 
     async def publish(
-        self, event: Event, *, relays: Iterable[str] | None = None, timeout: float = 5.0
+        self,
+        event: Event,
+        *,
+        relays: Iterable[str] | None = None,
+        timeout: float = 5.0,
+        enough: int | None = None,
     ) -> dict[str, Published]:
         """Send an event to relays (all, or those named); what each said, by address.
 
-        Returns when all have answered or after `timeout` seconds; a relay that is not connected
-        gets the event if it connects in time.
+        Returns when all have answered, or `enough` have accepted it, or after `timeout` seconds. A
+        relay that is not connected gets the event if it connects within that time.
         """
         message = encode_event_message(event)
         urls = self.urls if relays is None else tuple(map(relay_url, relays))
         futures = {
-            url: connection.publish(event.id, message)
+            url: connection.conversation.publish(event, message)
             for url in urls
             if (connection := self._relays.get(url))
         }
+        deadline = self._monotonic() + timeout
+        enough = len(futures) if enough is None else enough
         try:
-            if futures:
-                await asyncio.wait(futures.values(), timeout=timeout)
-            return {url: self._published(url, futures.get(url)) for url in urls}
+            await self._answers(futures.values(), deadline, enough)
+            return {url: self._published(url, event, futures.get(url)) for url in urls}
+        except BaseException:
+            deadline = 0  # nobody wants to know any more
+            raise
         finally:
-            for url, future in futures.items():
-                if connection := self._relays.get(url):
-                    connection.forget(event.id, future)
+            left = deadline - self._monotonic()
+            forget = partial(self._forget, event.id, futures)
+            if left > 0 and not all(future.done() for future in futures.values()):
+                asyncio.get_running_loop().call_later(left, forget)
+            else:
+                forget()
 
     async def fetch(
         self,
@@ -291,7 +315,7 @@ class Pool:
         )
         for subscription in self._subscriptions.values():
             if subscription.includes(url):
-                connection.subscribe(subscription.id, subscription.filters, subscription.page)
+                subscription.open(connection.conversation)
         self._start(connection)
         return url
 
@@ -303,36 +327,26 @@ class Pool:
     def _unsubscribe(self, subscription: Subscription) -> None:
         if self._subscriptions.pop(subscription.id, None):
             for connection in self._relays.values():
-                connection.unsubscribe(subscription.id)
+                connection.conversation.unsubscribe(subscription.id)
 
-    def on_event(self, url: str, id_: str, event: Event) -> bool:
-        """An event of a relay; false if only a broken or hostile relay sends it."""
+    def on_event(self, url: str, id_: str, event: Event) -> str:
+        """An event of a relay; why it was dropped, "" if it was not."""
         subscription = self._subscriptions.get(id_)
         if subscription is None:  # closed while the relay is being removed
-            return True
+            return "unsolicited"
         if not any(filter_.matches(event) for filter_ in subscription.filters):
-            self.counts["unmatched"] += 1
-            return True
-        seen = self._seen.get(event.id)
+            return "unmatched"
+        seen = self._seen.verify(event)
         if seen is None:
-            self.verified += 1
-            if not signature_ok(event):
-                self.counts["forged"] += 1
-                return False
-            seen = self._seen[event.id] = _Seen(event.sig)
-            if len(self._seen) > limits.SEEN_EVENTS:
-                self._seen.popitem(last=False)
-        else:
-            self._seen.move_to_end(event.id)
-            if event.sig != seen.sig:  # another signature of the same: keep to the one that held
-                event = msgspec.structs.replace(event, sig=seen.sig)
-        if subscription.id in seen.delivered:
-            self.counts["duplicate"] += 1
-            return True
-        live = (id_ for id_ in seen.delivered if id_ in self._subscriptions)
-        seen.delivered = (*live, subscription.id)
+            return "forged"
+        if id_ in seen.delivered:
+            return "duplicate"
+        if event.sig != seen.sig:  # another signature of the same: keep to the one that held
+            event = msgspec.structs.replace(event, sig=seen.sig)
+        live = (other for other in seen.delivered if other in self._subscriptions)
+        seen.delivered = (*live, id_)
         self._call(subscription.on_event, event, url)
-        return True
+        return ""
 
     def on_eose(self, url: str, id_: str) -> None:
         """A relay has sent what it had stored."""
@@ -358,7 +372,28 @@ class Pool:
         if self.on_status:
             self._call(self.on_status, status)
 
-    def _published(self, url: str, future: asyncio.Future[Published] | None) -> Published:
+    async def _answers(
+        self, waiting: Iterable[asyncio.Future[Published]], deadline: float, enough: int
+    ) -> None:
+        """Wait until all have answered or `enough` have accepted."""
+        pending = set(waiting)
+        while pending and enough > 0:
+            left = deadline - self._monotonic()
+            done, pending = await asyncio.wait(
+                pending, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return
+            enough -= sum(future.result().ok for future in done)
+
+    def _forget(self, event_id: str, futures: dict[str, asyncio.Future[Published]]) -> None:
+        for url, future in futures.items():
+            if connection := self._relays.get(url):
+                connection.conversation.forget(event_id, future)
+
+    def _published(
+        self, url: str, event: Event, future: asyncio.Future[Published] | None
+    ) -> Published:
         if future is not None and future.done():
             return future.result()
         connection = self._relays.get(url)
@@ -366,7 +401,7 @@ class Pool:
             return Published(False, "not a relay in use")
         status = connection.status
         if status.state == "connected":
-            return Published(False, "no answer")
+            return Published(False, connection.conversation.held(event.id) or "no answer")
         return Published(False, f"not connected: {status.reason or 'does not answer'}")
 
     def _in_state(self, *states: str) -> set[str]:

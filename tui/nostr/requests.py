@@ -8,10 +8,13 @@ go on coming under that of the subscription.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+import msgspec
+
 from tui.config import limits
 from tui.nostr.event import Event
 from tui.nostr.filter import Filter
 from tui.nostr.history import History, filters_after_gap, pages_after_gap
+from tui.nostr.information import Limitation
 from tui.nostr.messages import encode_close, encode_req
 
 State = Literal["waiting", "asked", "refused"]
@@ -53,17 +56,30 @@ class Request:
 
 
 class Requests:
-    """The subscriptions of one relay; `send` takes messages for it."""
+    """The subscriptions of one relay; `send` takes messages for it.
 
-    def __init__(self, send: Callable[[str], None]) -> None:
+    `too_long` hears of those that the relay would not read, which are refused unasked.
+    """
+
+    def __init__(self, send: Callable[[str], None], too_long: Callable[[Request], None]) -> None:
         self._send = send
+        self._too_long = too_long
+        self._rules = Limitation()
         self._requests: dict[str, Request] = {}
         self._connected = False
-        self.max_subscriptions = limits.SUBSCRIPTIONS
-        self.least_page = limits.PAGE_LEAST  # events; a smaller answer was not cut
+        self._most = limits.SUBSCRIPTIONS + 1
+        self._least_page = limits.PAGE_LEAST  # events; a smaller answer was not cut
 
     def __iter__(self) -> Iterator[Request]:
         return iter(self._requests.values())
+
+    def obey(self, rules: Limitation) -> None:
+        """Keep to the limits that the relay has stated."""
+        self._rules = rules
+        self._most = min(rules.max_subscriptions or self._most, limits.SUBSCRIPTIONS + 1)
+        caps = [cap for cap in (rules.max_limit, rules.default_limit) if cap is not None]
+        self._least_page = min([limits.PAGE_LEAST, *caps])
+        self._ask()
 
     def add(self, id_: str, filters: Sequence[Filter], page: bool = False) -> None:
         """Ask for events now and on each connection to come."""
@@ -108,12 +124,12 @@ class Requests:
         if request.live or (id_ == request.id) is not (request.page_state is None):
             return False  # said twice
         request.refusals = 0
-        if request.history is not None and self.max_subscriptions > 1:
-            request.next_page = request.history.next_page(self.least_page)
+        if request.history is not None and self._most > 1:
+            request.next_page = request.history.next_page(self._least_page)
         else:
             request.next_page = []
         if request.next_page and request.page_state == "asked":  # it goes on in its place
-            self._say(encode_req(id_, request.next_page))
+            self._say(self._req(id_, request.next_page))
             return False
         if request.next_page:
             request.page_state = "waiting"
@@ -174,20 +190,34 @@ class Requests:
         """Ask what waits, as far as the relay allows."""
         if not self._connected:
             return
-        free = self.max_subscriptions - sum(request.open for request in self)
+        free = self._most - sum(request.open for request in self)
         for request in self:
             if request.page_state == "waiting" and free > 0:
                 free -= 1
                 request.page_state = "asked"
-                self._say(encode_req(request.id + _PAGE, request.next_page))
-        kept_free = min(1, self.max_subscriptions - 1)
+                self._say(self._req(request.id + _PAGE, request.next_page))
+        kept_free = min(1, self._most - 1)
         for request in self:
             if request.state == "waiting" and free > kept_free:
+                question = request.question()
+                message = self._req(request.id, question)
+                if self._rules.too_long(message):
+                    request.state, request.reason = "refused", "too long"
+                    self._too_long(request)
+                    continue
                 free -= 1
                 request.state = "asked"
-                question = request.question()
                 request.history = History(question) if request.page else None
-                self._say(encode_req(request.id, question))
+                self._say(message)
+
+    def _req(self, id_: str, filters: Sequence[Filter]) -> str:
+        most = self._rules.max_limit
+        if most is not None:  # some relays refuse a filter that asks for more than they give
+            filters = [
+                msgspec.structs.replace(each, limit=most) if (each.limit or 0) > most else each
+                for each in filters
+            ]
+        return encode_req(id_, filters)
 
     def _say(self, message: str) -> None:
         if self._connected:

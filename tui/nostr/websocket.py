@@ -9,7 +9,7 @@ import contextlib
 import functools
 import socket
 import ssl
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import broadcast
@@ -18,6 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from tui.config import limits
 from tui.nostr.text import clean_text
 from tui.nostr.url import is_loopback
+
+_Socket = TypeVar("_Socket", bound=ClientConnection)
 
 
 class RelaySocket(ClientConnection):
@@ -82,16 +84,31 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+async def connect_to(
+    url: str, create: type[_Socket], *, open_timeout: float, **options: Any
+) -> _Socket:
+    """A connection of that class to a relay's address; times in seconds."""
+    # Reading the certificates takes tens of milliseconds: once, and not in the event loop.
+    context = await asyncio.to_thread(_tls) if url.startswith("wss:") else None
+    connection = await _Connect(
+        url,
+        compression=None,
+        proxy=None if is_loopback(url) else True,
+        open_timeout=open_timeout,
+        create_connection=create,
+        ssl=context,
+        **options,
+    )
+    return cast("_Socket", connection)
+
+
 async def open_socket(
     url: str, *, open_timeout: float, ping: float, close_timeout: float
 ) -> RelaySocket:
     """Connect to a relay, times in seconds; raises what `failure` puts into words."""
-    # Reading the certificates takes tens of milliseconds: once, and not in the event loop.
-    context = await asyncio.to_thread(_tls) if url.startswith("wss:") else None
-    websocket = await _Connect(
+    return await connect_to(
         url,
-        compression=None,
-        proxy=None if is_loopback(url) else True,
+        RelaySocket,
         open_timeout=open_timeout,
         ping_interval=ping,
         ping_timeout=ping,
@@ -99,10 +116,7 @@ async def open_socket(
         max_size=limits.RELAY_FRAME_BYTES,
         # Never pause writers: a peer that stops reading would hold up pings and their time limit.
         write_limit=2 * limits.RELAY_WRITE_BYTES,
-        create_connection=RelaySocket,
-        ssl=context,
     )
-    return cast("RelaySocket", websocket)
 
 
 async def close_socket(websocket: RelaySocket, timeout: float) -> None:

@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.nostr.relay import Backoff
+from tui.nostr.timing import Backoff
 
 
 class Middle(random.Random):
