@@ -4,7 +4,7 @@ import shutil
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.participants", "tests.virtual_devices"]
+pytest_plugins = ["tests.participants", "tests.remote_signers", "tests.virtual_devices"]
 
 hypothesis.settings.register_profile("spaces", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("spaces")

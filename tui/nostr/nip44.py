@@ -97,6 +97,11 @@ def payload_bytes(payload: str) -> bytes:
     return data
 
 
+def payload_size(text: str) -> int:
+    """How many bytes the payload of this text has; raises InvalidPayload."""
+    return 1 + 32 + len(_pad(text)) + 32
+
+
 def padded_length(length: int) -> int:
     """How many bytes a text of `length` bytes takes once padded, to hide its exact length."""
     if length <= 32:
