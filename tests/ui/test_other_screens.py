@@ -23,7 +23,7 @@ async def test_a_space_is_created(start) -> None:
         await ui.write("Tea & cake")
         await ui.press("enter")
         await ui.write("What we bake")
-        await ui.press("enter")
+        await ui.press("f2")
         await ui.until(lambda: ui.intents)
         assert ui.intents == [HostSpace("Tea & cake", summary="What we bake", muted=True)]
         ui.put(IntentRefused("no relay is connected", "host_space"))
@@ -39,11 +39,11 @@ async def test_a_space_needs_a_name(start) -> None:
     async with start(samples.lobby()) as ui:
         await ui.press("n")
         await ui.until(lambda: ui.place == "create")
-        await ui.press("enter", "enter")
+        await ui.press(*["enter"] * 7)
         await ui.see("a space needs a name")
         await ui.paste("x" * (limits.NAME_LENGTH - 2))
         await ui.write("yyyy")
-        await ui.press("tab", "shift+tab", "down", "enter")
+        await ui.press("tab", "shift+tab", "down", "ctrl+o")
         await ui.until(lambda: ui.intents)
         assert len(ui.intents[0].name) == limits.NAME_LENGTH
         await ui.press("escape")

@@ -179,7 +179,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.last", ("end",), "Last", "Move to the last row.", _LISTS, in_footer=False),
     Action("form.next", ("enter", "tab", "down"), "Next", "Go to the next field; enter in the last "
            "one is done.", ("create", "key")),
-    Action("form.done", ("f2",), "Done", "Take the form as it is, from any field.", ("create",)),
+    Action("form.done", ("f2", "ctrl+o"), "Done", "Take the form as it is, from any field.",
+           ("create",)),
     Action("form.previous", ("shift+tab", "up"), "Field before", "Go to the field before.",
            ("create", "key"), in_footer=False),
 )  # fmt: skip

@@ -74,6 +74,10 @@ class FormScreen(SpacesScreen):
         """Go to the next field."""
         self.focus_next(Field)
 
+    def do_form_done(self) -> None:
+        """Take it as it is."""
+        self.finish()
+
     def do_form_previous(self) -> None:
         """Go to the field before."""
         self.focus_previous(Field)

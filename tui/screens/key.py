@@ -10,6 +10,7 @@ from tui.controller.intents import SetName, UseKey, UseKeyFile
 from tui.screens.base import bindings_of
 from tui.screens.desk import Changed
 from tui.screens.form import Field, FormScreen
+from tui.screens.secrets import is_secret
 
 
 class KeyScreen(FormScreen, inherit_bindings=False):
@@ -38,14 +39,14 @@ class KeyScreen(FormScreen, inherit_bindings=False):
         if event.input.id == "secret":
             event.input.password = not event.value.lstrip().startswith(("/", "~", "."))
         else:
-            event.input.password = _is_secret(event.value)
+            event.input.password = is_secret(event.value)
 
     def finish(self) -> None:
         """Hand the key over and forget it."""
         # No variable here ever holds the secret: a traceback would show its value.
         field, name = self.query_one("#secret", Field), self.value("name")
         field.focus()  # where to try again, should the key be refused
-        if _is_secret(name):
+        if is_secret(name):
             self.query_one("#name", Field).value = ""
             self.say("that was a secret key, no name; it belongs into the field above", "bad")
             return
@@ -70,11 +71,6 @@ class KeyScreen(FormScreen, inherit_bindings=False):
         if self._asked_for_key and changed.touches("me") and self.desk.view.me.key != "none":
             self._asked_for_key = False
             self.leave()
-
-
-def _is_secret(text: str) -> bool:
-    """Whether a secret key was put where everybody would read it."""
-    return text.strip().casefold().startswith("nsec1")
 
 
 def _expanded(path: str) -> str:

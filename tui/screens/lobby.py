@@ -7,13 +7,14 @@ from textual.widget import Widget
 
 from tui.commands.npub import short_npub
 from tui.commands.permissions import present_space
+from tui.controller.search import Search
 from tui.controller.views import (
     SpaceSummary,
 )
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.glyphs import HERE, LIVE, STALE
+from tui.widgets.glyphs import ELSEWHERE, FOLLOWED, HERE, LIVE, SCHEDULED, STALE, VERIFIED
 from tui.widgets.own_state import (
     OUT_OF_TOUCH,
     own_line,
@@ -22,11 +23,19 @@ from tui.widgets.own_state import (
     who_am_i,
 )
 from tui.widgets.painted import Lines
+from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.row_list import RowList
 from tui.widgets.text import Part, Parts, ago, clean, compose, fit, wrap
 
-_RANK = {"live": 0, "stale": 1, "closed": 2}
-_STATE = {"live": (LIVE, "good"), "stale": (STALE, "muted"), "closed": (STALE, "faint")}
+_RANK = {"live": 0, "scheduled": 1, "stale": 2, "closed": 3}
+_STATE = {
+    "live": (LIVE, "good"),
+    "scheduled": (SCHEDULED, "accent"),
+    "stale": (STALE, "muted"),
+    "closed": (STALE, "faint"),
+}
+_KIND = {"space": "", "room": "room of another app", "stream": "stream of another app"}
+_SEARCH = "words · #topic · lang:de · host:name · is:scheduled · follows"
 
 
 class LobbyScreen(SpacesScreen, inherit_bindings=False):
@@ -42,7 +51,8 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
                 yield Lines(id="columns")
                 yield RowList(self._row, id="list")
             yield Lines(id="detail")
-        yield FilterBar()
+        yield FilterBar(_SEARCH)
+        yield PromptBar()
         yield Lines(id="own")
 
     @property
@@ -59,6 +69,7 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
             rows.touch_visible()
         if not rows.keys:
             rows.show_when_empty(self._when_empty)
+        self._show_room()
         self.query_one("#bar", Lines).show_line(
             [("spaces", "strong"), ("  lobby", "muted")], [*who_am_i(view)]
         )
@@ -88,6 +99,18 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
         if not self.clear_filter() and present_space(self.desk.view):
             self.app.push_screen(SpaceScreen(self.desk))
 
+    def _show_room(self) -> None:
+        """Show the room that is looked into, once."""
+        room = self.desk.view.room
+        ref = room.ref if room is not None else ""
+        if ref and ref != self._room and not present_space(self.desk.view):
+            from tui.screens.room import RoomScreen
+
+            self.app.push_screen(RoomScreen(self.desk))
+        self._room = ref
+
+    _room = ""
+
     def do_space_new(self) -> None:
         """Ask for a name."""
         from tui.screens.create import CreateScreen
@@ -101,25 +124,23 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
         self.app.push_screen(StartScreen(self.desk))
 
     def _refs(self) -> list[str]:
-        needle = self.query_one(FilterBar).needle
-        shown = [
-            summary
-            for summary in self.desk.view.spaces.values()
-            if not needle
-            or needle in f"{summary.name} {summary.host_name} {summary.summary}".casefold()
-        ]
-        shown.sort(key=lambda s: (_RANK[s.state], -s.started_at, s.ref))
+        query = Search(self.query_one(FilterBar).value)
+        shown = [summary for summary in self.desk.view.spaces.values() if query.matches(summary)]
+        shown.sort(key=_place)
         return [summary.ref for summary in shown]
 
     def _row(self, ref: str, width: int) -> Parts:
         summary = self.desk.view.spaces[ref]
         space = present_space(self.desk.view)
         here = space is not None and space.ref == ref
-        glyph, ink = (HERE, "accent") if here else _STATE[summary.state]
+        glyph, ink = (HERE, "accent") if here else _state(summary)
         name = clean(summary.name).strip() or clean(summary.id)
         name_ink = "strong" if here else "" if summary.state == "live" else "muted"
         cells = _columns(width)
-        row: list[Part] = [(f"{glyph} ", ink), (fit(name, cells[0]), name_ink)]
+        marks = _marks(summary)
+        room = max(0, cells[0] - sum(len(text) for text, _ in marks))
+        name_and_marks = compose(cells[0], [(fit(name, room).rstrip(), name_ink), *marks])
+        row: list[Part] = [(f"{glyph} ", ink), *name_and_marks]
         texts = (_host(summary), str(summary.speakers), str(summary.listeners), self._age(summary))
         for text, column in zip(texts, cells[1:], strict=True):
             if column:
@@ -128,9 +149,18 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
         return row
 
     def _age(self, summary: SpaceSummary) -> str:
+        if summary.state == "scheduled":
+            return self._until(summary.starts)
         if summary.state != "live":
             return summary.state
         return ago(self.desk.now() - summary.started_at) if summary.started_at else ""
+
+    def _until(self, starts: int) -> str:
+        """How long until something begins: soon in minutes, else the day."""
+        wait = starts - self.desk.now()
+        if wait < 0:
+            return "due"
+        return f"in {ago(max(60, wait))}" if wait < 3600 else self.desk.clock(starts, "%d %b %H:%M")
 
     def _when_empty(self, width: int) -> Sequence[Parts]:
         view = self.desk.view
@@ -156,10 +186,12 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
     def _show_columns(self) -> None:
         rows = self.query_one(RowList)
         live = sum(s.state == "live" for s in self.desk.view.spaces.values())
+        waiting = sum(s.state == "scheduled" for s in self.desk.view.spaces.values())
 
         def build(width: int) -> list[Parts]:
             cells = _columns(width - 1)
-            titles = (f"{live} live", "Host", "Stage", "Audience", "Age")
+            counts = f"{live} live" + (f", {waiting} scheduled" if waiting else "")
+            titles = (counts, "Host", "Stage", "Audience", "Age")
             row: list[Part] = [("   ", "")]
             for title, column in zip(titles, cells, strict=True):
                 if column:
@@ -176,22 +208,32 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
         def build(width: int) -> list[Parts]:
             if summary is None:
                 return []
-            started = self._age(summary)
             rows: list[Parts] = [[(line, "strong")] for line in wrap(clean(summary.name), width, 3)]
+            followed: list[Part] = [(f" {FOLLOWED}", "accent")] if summary.followed else []
+            rows += [[("hosted by ", "muted"), (_host(summary), ""), *followed]]
+            if address := clean(summary.verified).strip():
+                rows.append([(f"{VERIFIED} ", "good"), (address, "muted")])
             rows += [
-                [("hosted by ", "muted"), (_host(summary), "")],
                 [(short_npub(summary.host), "faint")],
                 (),
                 *([(line, "")] for line in wrap(clean(summary.summary), width, 8)),
                 *([()] if summary.summary else []),
                 [(f"{summary.speakers} on stage, {summary.listeners} in the audience", "muted")],
-                [("began " + (started if started == "just now" else f"{started} ago"), "muted")]
-                if summary.state == "live"
-                else [(started, "muted")],
+                [(self._when(summary), "muted")],
             ]
+            rows += [[(line, "muted")] for fact in _facts(summary) for line in wrap(fact, width, 3)]
             return [compose(width, row) for row in rows]
 
         self.query_one("#detail", Lines).show(build)
+
+    def _when(self, summary: SpaceSummary) -> str:
+        """When it began, or will."""
+        age = self._age(summary)
+        if summary.state == "scheduled":
+            return f"begins {self.desk.clock(summary.starts, '%A %d %B, %H:%M')}"
+        if summary.state != "live" or not age:
+            return age
+        return f"began {age}" if age == "just now" else f"began {age} ago"
 
     def _show_own(self) -> None:
         view = self.desk.view
@@ -209,6 +251,42 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
         own.show_line(left, () if self.desk.trouble else relay_summary(view))
 
 
+def _place(summary: SpaceSummary) -> tuple[object, ...]:
+    """What can be entered before what can be read; hosts whom the user follows first."""
+    coming = summary.starts if summary.state == "scheduled" else -summary.started_at
+    elsewhere = summary.kind != "space"
+    return _RANK[summary.state], elsewhere, not summary.followed, coming, summary.ref
+
+
+def _state(summary: SpaceSummary) -> Part:
+    if summary.state == "live" and summary.kind != "space":
+        return ELSEWHERE, "muted"
+    return _STATE[summary.state]
+
+
+def _marks(summary: SpaceSummary) -> list[Part]:
+    """What is to be known before one presses enter."""
+    words: list[str] = [] if summary.kind == "space" else [summary.kind]
+    words += [] if summary.access == "open" else [summary.access]
+    words += ["locked"] if summary.locked else []
+    marks: list[Part] = [(f" {FOLLOWED}", "accent")] if summary.followed else []
+    return [*marks, (f"  {', '.join(words)}", "faint")] if words else marks
+
+
+def _facts(summary: SpaceSummary) -> list[str]:
+    access = {"open": "", "invite": "for invited people", "password": "with a password"}
+    facts = [
+        access[summary.access],
+        "locked: nobody new is let in" if summary.locked else "",
+        " ".join(f"#{clean(topic)}" for topic in summary.topics),
+        f"language: {clean(summary.language)}" if summary.language else "",
+        _KIND[summary.kind],
+        clean(summary.url),
+        "not confirmed by a relay yet" if summary.cached else "",
+    ]
+    return [fact for fact in facts if fact]
+
+
 def _host(summary: SpaceSummary) -> str:
     return clean(summary.host_name).strip() or short_npub(summary.host)
 
@@ -219,7 +297,7 @@ def _first_trouble(rows: Sequence[Parts]) -> Parts:
 
 def _columns(width: int) -> tuple[int, int, int, int, int]:
     """Cells of name, host, stage, audience and age; 0 for a column that has no room."""
-    host = min(24, max(14, width // 4)) if width >= 62 else 0
+    host = min(24, max(14, width // 5)) if width >= 62 else 0
     stage, audience = (5, 8) if width >= 48 else (0, 0)
     age = 11 if width >= 34 else 0
     fixed = sum(column + 2 for column in (host, stage, audience, age) if column)

@@ -8,6 +8,7 @@ from tui.controller.view import (
 from tui.controller.views import (
     SPEAKING_ROLES,
     Participant,
+    RelayView,
     SpaceView,
 )
 from tui.widgets.glyphs import MUTED, OFF, RELAY, ROLE, SPEAKING, WARNING
@@ -130,9 +131,21 @@ def relay_rows(view: View) -> list[Parts]:
         glyph, ink, word = RELAY[relay.state]
         reason = f" — {clean(relay.reason)}" if relay.reason else ""
         rows.append([(f"{glyph} ", ink), (clean(relay.url), ""), (f"  {word}{reason}", "muted")])
+        if complaints := _complaints(relay):
+            rows[-1] = [*rows[-1], (f"  {complaints}", "warn")]
     if not rows and view.me.key == "none":
         return [[("relays are asked once there is a key", "muted")]]
     return rows or [[("no relay is set", "warn")]]
+
+
+def _complaints(relay: RelayView) -> str:
+    """What a relay does not do for us, shortest first."""
+    told = {"asked": "wants to know who we are", "refused": "does not let us in"}
+    said = [told[relay.auth]] if relay.auth in told else []
+    if relay.forgets:
+        said.append(f"forgets kinds {', '.join(map(str, relay.forgets))}")
+    said += [f"refuses kind {kind}: {clean(why)}" for kind, why in sorted(relay.refusals.items())]
+    return "; ".join(said)
 
 
 def who_am_i(view: View) -> Parts:
