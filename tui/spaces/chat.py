@@ -32,6 +32,7 @@ from tui.spaces.throttle import Throttle
 
 __all__ = ["Chat", "ChatMessage", "ChatRefused"]
 
+CLOCK_SECONDS = 5  # by which a message may be dated ahead, to come after those it answers
 FRESH_SECONDS = 30  # a reaction older than that is history, and is not announced
 
 
@@ -163,8 +164,10 @@ class Chat:
         )
 
     def _next_second(self) -> int:
-        """No two of ours in one second: their order would be chance."""
-        return max(int(self._now()), self._said_at + 1)
+        """After what we have written and read: the order within one second is chance."""
+        now = int(self._now())
+        newest = max((message.at for kept in self._kept.values() for message in kept), default=0)
+        return max(now, self._said_at + 1, min(newest + 1, now + CLOCK_SECONDS))
 
     def _hint(self) -> str:
         urls = self._pool.urls if self._relays is None else self._relays
@@ -209,7 +212,7 @@ class Chat:
             self._settle(sent, "")
             return
         reasons = (f"{url}: {result.reason}" for url, result in results.items())
-        self._settle(sent, "; ".join(reasons) or "no relay is connected")
+        self._settle(sent, "; ".join(reasons) or "it was not signed")
 
     def _settle(self, sent: str, failure: str) -> None:
         message = self._find(sent)
