@@ -11,6 +11,7 @@ from tui.config import limits
 from tui.nostr.cache import Cache
 from tui.nostr.event import Event
 from tui.nostr.filter import Filter
+from tui.nostr.nip44 import InvalidPayload
 from tui.nostr.pool import Pool
 from tui.people.book import People
 from tui.people.https import Answer
@@ -220,7 +221,7 @@ async def test_questions_are_few_and_bounded(silent_relay: Any, start: Start, un
     await until(all_closed)
 
 
-async def test_memory_is_bounded(
+async def test_who_was_not_wanted_for_longest_is_forgotten(
     relay: Any,
     start: Start,
     publish: Publish,
@@ -229,13 +230,14 @@ async def test_memory_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "PROFILES", 2)
-    everybody = [new_person() for _ in range(3)]
+    first, second, third = (new_person() for _ in range(3))
     home = await start(relay)
-    for person in everybody:
+    for person, again in ((first, first), (second, first), (third, third)):
         await publish(await person.event(0, {"name": "x"}))
         home.people.want([person.pubkey])
         await until(lambda person=person: home.people.name_of(person.pubkey))
-    assert [home.people.name_of(person.pubkey) for person in everybody] == ["", "x", "x"]
+        home.people.want([again.pubkey])
+    assert [home.people.name_of(each.pubkey) for each in (first, second, third)] == ["x", "", "x"]
 
 
 async def test_what_changes_at_once_is_told_once(
@@ -267,9 +269,24 @@ def domain() -> dict[str, str]:
     return {}
 
 
+class Gate(asyncio.Event):
+    """Open unless a test closes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set()
+
+
 @pytest.fixture
-def checker(domain: dict[str, str]) -> NameChecker:
+def gate() -> Gate:
+    """Domains answer while it is open."""
+    return Gate()
+
+
+@pytest.fixture
+def checker(domain: dict[str, str], gate: Gate) -> NameChecker:
     async def fetch(host: str, _target: str) -> Answer:
+        await gate.wait()
         names = domain if host == "names.example" else {}
         return Answer(200, json.dumps({"names": names}).encode())
 
@@ -298,7 +315,7 @@ async def test_a_name_is_verified_where_that_is_wanted(
     await until(lambda: home.people.verified_of(shy.pubkey))
 
 
-async def test_a_new_profile_has_to_be_verified_anew(
+async def test_a_new_name_has_to_be_verified_anew(
     relay: Any,
     start: Start,
     publish: Publish,
@@ -307,18 +324,22 @@ async def test_a_new_profile_has_to_be_verified_anew(
     checker: NameChecker,
     domain: dict[str, str],
     clock: Clock,
+    gate: Gate,
 ) -> None:
     bob, now = new_person(), int(time.time())
-    domain.update(bob=bob.pubkey)
+    domain.update(bob=bob.pubkey, rob=bob.pubkey)
     await publish(await bob.event(0, {"name": "bob", "nip05": "bob@names.example"}, at=now - 9))
     home = await start(relay, checker=checker)
     home.people.want([bob.pubkey], verify=True)
     await until(lambda: home.people.verified_of(bob.pubkey))
-    await publish(await bob.event(0, {"name": "ceo", "nip05": "ceo@names.example"}, at=now - 5))
+    gate.clear()
+    await publish(await bob.event(0, {"name": "rob", "nip05": "rob@names.example"}, at=now - 5))
     clock.ahead += limits.PROFILE_FRESH_SECONDS + 1
     home.people.want([bob.pubkey], verify=True)
-    await until(lambda: home.people.name_of(bob.pubkey) == "ceo")
+    await until(lambda: home.people.name_of(bob.pubkey) == "rob")
     assert home.people.verified_of(bob.pubkey) == ""
+    gate.set()
+    await until(lambda: home.people.verified_of(bob.pubkey) == "rob@names.example")
 
 
 async def test_no_domain_is_asked_where_that_is_turned_off(
@@ -388,15 +409,35 @@ async def test_lists_of_others_are_not_ours(
     assert home.people.hidden == frozenset()
 
 
+async def test_an_older_list_that_comes_later_changes_nothing(
+    silent_relay: Any, start: Start, until: Until, me: Any
+) -> None:
+    now = int(time.time())
+    new, old = [await me.event(3, tags=[["p", f"{n:064x}"]], at=now - n) for n in (1, 9)]
+    last = await me.event(10_000, tags=[["p", "e0" * 32]])
+
+    def answer(message: Any) -> list[Any]:
+        sent = [["EVENT", message[1], event] for event in (new, old, last)]
+        return sent if message[0] == "REQ" else []
+
+    silent_relay.answer = answer
+    home = await start(silent_relay)
+    home.people.me = me
+    await until(lambda: home.people.hidden)
+    assert home.people.follows == {f"{1:064x}"}
+
+
 async def test_another_key_has_other_lists(
     relay: Any, start: Start, publish: Publish, until: Until, me: Any, new_person: Any
 ) -> None:
-    other = new_person()
     await publish(await me.event(3, tags=[["p", "b0" * 32]]))
     home = await start(relay)
+    with pytest.raises(ListNotWritten):
+        await home.people.hide("e0" * 32, True)
     home.people.me = me
+    assert home.people.hidden == frozenset()
     await until(lambda: home.people.follows)
-    home.people.me = other
+    home.people.me = new_person()
     assert home.people.follows == frozenset()
     home.people.me = None
     assert home.people.me is None
@@ -545,6 +586,37 @@ async def test_a_private_part_that_the_signer_does_not_open_is_not_lost(
     with pytest.raises(ListNotWritten, match="private part"):
         await home.people.hide("e0" * 32, True)
     assert await stored(kinds=(10_000,)) == [sealed]
+
+
+async def test_a_signer_that_was_away_opens_the_private_part_later(
+    relay: Any, start: Start, publish: Publish, until: Until, me: Any, stored: Any
+) -> None:
+    secret = await me.encrypt(me.pubkey, json.dumps([["p", "a0" * 32]]))
+    await publish(await me.event(10_000, secret, [["p", "b0" * 32]]))
+    decrypt, away = me.decrypt, [True]
+
+    async def decrypt_if_there(sender: str, payload: str) -> str:
+        if away:
+            raise InvalidPayload("no answer")
+        return await decrypt(sender, payload)
+
+    me.decrypt = decrypt_if_there
+    home = await start(relay)
+    home.people.me = me
+    await until(lambda: home.people.hidden == {"b0" * 32})
+    away.clear()
+    await home.people.hide("e0" * 32, True)
+    assert home.people.hidden == {"a0" * 32, "b0" * 32, "e0" * 32}
+
+
+async def test_who_is_shown_again_elsewhere_is_shown_here(
+    relay: Any, start: Start, publish: Publish, until: Until, me: Any
+) -> None:
+    home = await start(relay)
+    home.people.me = me
+    await home.people.hide("e0" * 32, True)
+    await publish(await me.event(10_000, at=int(time.time()) + 5))
+    await until(lambda: home.people.hidden == frozenset())
 
 
 async def test_nothing_is_left_behind(

@@ -62,6 +62,19 @@ async def test_only_its_author_reads_the_private_part() -> None:
         assert mutes.private is None
 
 
+async def test_a_signer_is_not_asked_to_open_what_is_not_its_own() -> None:
+    class Reluctant(LocalSigner):
+        async def decrypt(self, sender: str, payload: str) -> str:
+            raise AssertionError("asked")
+
+    other = Reluctant(SecretKey.generate())
+    assert (await read_mutes(await event([["p", BOB]], [["p", EVE]]), other)).private is None
+    mine = Reluctant(SecretKey(bytes(31) + b"\x07"))
+    assert (await read_mutes(await event(content=NIP04), mine)).private is None
+    with pytest.raises(AssertionError):
+        await read_mutes(await event([], [["p", EVE]]), mine)
+
+
 UNREADABLE = [
     pytest.param(NIP04, id="NIP-04"),
     pytest.param("garbage", id="garbage"),

@@ -173,7 +173,7 @@ class CacheFile:
 
     def _open_file(self, path: Path, damaged: int | None) -> sqlite3.Connection:
         _make_private(path)
-        if damaged is None or path.stat().st_ino != damaged:  # else another process was faster
+        if path.stat().st_ino != damaged:  # else another process was faster
             try:
                 self._inode = path.stat().st_ino
                 return _connect(path)
