@@ -74,6 +74,11 @@ class Paths:
         return self._base("XDG_CACHE_HOME", ".cache") / "events.sqlite"
 
     @property
+    def shared_config(self) -> Path:
+        """What all profiles have in common: the accounts. The directory may be missing."""
+        return self.config.parent
+
+    @property
     def socket(self) -> Path:
         """Where the controller listens."""
         return self.runtime / SOCKET_NAME

@@ -54,6 +54,7 @@ class RemoteChannel:
         self._now = now
         self._pool = Pool(relays, now=now, timing=timing)
         self._pool.on_status = self._on_status
+        self._pool.signer = self._signer  # for relays that ask who we are (NIP-42)
         self._met: set[str] = set()  # relays that were connected once
         self._lost: set[str] = set()  # those of them that are not connected now
         self._running: asyncio.Task[None] | None = None
