@@ -64,7 +64,8 @@ class Announcer:
         created = self._state.created
         if created is not None and not self._ended:
             self._ended = True
-            self._wire.say(write_announcement(created, self._date(), status="closed"))
+            last = write_announcement(created, self._date(), status="closed")
+            self._wire.say(last, instead="announcement")
 
     def _take_up(self) -> None:
         """What an earlier visit of ours has announced, once it is known."""
@@ -99,7 +100,8 @@ class Announcer:
                 present=present,
                 locked_at=self._locked_at,
                 admitted=admitted,
-            )
+            ),
+            instead="announcement",
         )
 
     def _date(self) -> int:
