@@ -66,6 +66,7 @@ class SpacesApp(App[None], inherit_bindings=False):
             "base",
             "lobby",
             "room",
+            "login",
             "space",
             "journal",
             "palette",

@@ -20,6 +20,7 @@ from tui.controller.intents import (
     Invite,
     LeaveSpace,
     MuteAll,
+    OfferNostrConnect,
     PromoteSpeaker,
     React,
     Remove,
@@ -30,7 +31,18 @@ from tui.controller.view import (
 )
 
 Place = Literal[
-    "lobby", "space", "journal", "log", "help", "palette", "create", "start", "key", "room"
+    "lobby",
+    "space",
+    "journal",
+    "log",
+    "help",
+    "palette",
+    "create",
+    "start",
+    "key",
+    "room",
+    "keep",
+    "login",
 ]
 """The screens, by the names that the registry has for them."""
 
@@ -62,7 +74,7 @@ class Action(NamedTuple):
 _LISTS: tuple[Place, ...] = ("lobby", "room", "space", "journal", "log", "help", "start")
 _MOVES: tuple[Place, ...] = (*_LISTS, "palette")
 _ABOUT: tuple[Place, ...] = ("lobby", "room", "space", "journal", "log", "start")
-_ANSWERS: tuple[Place, ...] = ("lobby", "space", "journal", "log", "help")
+_ANSWERS: tuple[Place, ...] = ("lobby", "space", "journal", "log", "help", "start")
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -72,7 +84,14 @@ ACTIONS: tuple[Action, ...] = (
            "the end.", ("start",), in_footer=False),
     Action("start.key", ("k",), "My key", "Use a key of your own.", ("start",),
            in_footer=False),
-    Action("start.choose", ("enter",), "Choose", "Take the line under the cursor.", ("start",)),
+    Action("start.signer", ("s",), "Other device", "Sign with a key that a phone or another "
+           "program holds.", ("start",), plain(OfferNostrConnect), in_footer=False),
+    Action("start.keep", ("w",), "Keep the key", "Keep the key that you use now for the next time.",
+           ("start",), None, may.can_keep_key, in_footer=False),
+    Action("account.forget", ("X",), "Forget", "Delete the kept key under the cursor.", ("start",),
+           effects.forget_account, may.can_forget, effects.ask_forget, in_footer=False),
+    Action("start.choose", ("enter",), "Choose", "Take the line under the cursor.", ("start",),
+           effects.use_account, prompt=effects.ask_account_password),
     Action("space.open", ("enter",), "Join", "Join the space under the cursor, microphone closed; "
            "a room of other apps is only read.", ("lobby",), effects.open_space, may.can_open,
            label_now=effects.open_label, prompt=effects.ask_password),
@@ -160,6 +179,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("help.open", ("question_mark",), "Keys", "Show what every key does.", _ABOUT),
     Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without "
            "leaving it.", ("space", "room", "journal", "log", "help", "palette", "create", "key",
+                            "keep", "login",
                             "start")),
     Action("space.show", ("escape",), "Back", "Clear the filter, or go back to the space that you "
            "are in.", ("lobby",), in_footer=False),
@@ -168,7 +188,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("answer.yes", ("y",), "Yes", "Answer the question at the bottom with yes.",
            _ANSWERS, plain(AcceptInvite), may.can_answer, in_footer=False),
     Action("answer.no", ("n",), "No", "Answer it with no; any other command is a no too, but not "
-           "to an invitation.", ("space", "journal", "log", "help"), plain(DeclineInvite),
+           "to an invitation.", ("space", "journal", "log", "help", "start"), plain(DeclineInvite),
            may.can_answer, in_footer=False),
     Action("list.up", ("up",), "Up", "Move up.", _MOVES, in_footer=False),
     Action("list.down", ("down",), "Down", "Move down.", _MOVES, in_footer=False),
@@ -178,11 +198,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.first", ("home",), "First", "Move to the first row.", _LISTS, in_footer=False),
     Action("list.last", ("end",), "Last", "Move to the last row.", _LISTS, in_footer=False),
     Action("form.next", ("enter", "tab", "down"), "Next", "Go to the next field; enter in the last "
-           "one is done.", ("create", "key")),
+           "one is done.", ("create", "key", "keep")),
     Action("form.done", ("f2", "ctrl+o"), "Done", "Take the form as it is, from any field.",
-           ("create",)),
+           ("create", "keep")),
     Action("form.previous", ("shift+tab", "up"), "Field before", "Go to the field before.",
-           ("create", "key"), in_footer=False),
+           ("create", "key", "keep"), in_footer=False),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.commands.npub import read_key
-from tui.commands.permissions import called, name_in, present_space
+from tui.commands.permissions import account_of, called, name_in, present_space
 from tui.config import limits
 from tui.controller.intents import (
     AnyIntent,
     Demote,
     Deny,
     ExportJournal,
+    ForgetAccount,
     Hide,
     Invite,
     JoinSpace,
@@ -26,6 +27,7 @@ from tui.controller.intents import (
     PromoteCohost,
     Remove,
     RequestSpeech,
+    UseAccount,
     WatchRoom,
 )
 from tui.controller.view import (
@@ -112,6 +114,40 @@ def ask_password(view: View, ref: str) -> Prompt | None:
     if present_space(view) or summary is None or summary.access != "password":
         return None
     return _PASSWORD
+
+
+def use_account(view: View, target: str, password: str) -> AnyIntent | None:
+    """Sign with the kept key under the cursor; other rows are no intents."""
+    account = account_of(view, target)
+    return UseAccount(account.pubkey, password) if account is not None else None
+
+
+def ask_account_password(view: View, target: str) -> Prompt | None:
+    """Asks for the password of an encrypted key."""
+    account = account_of(view, target)
+    if account is None or account.store != "encrypted":
+        return None
+    return Prompt(
+        "Password of this key:",
+        "enter or esc",
+        limits.SETTING_CHARS,
+        wrong=lambda text: "" if text else "this key is encrypted with a password; esc gives up",
+        secret=True,
+    )
+
+
+def forget_account(view: View, target: str, _text: str) -> AnyIntent | None:
+    """Delete the kept key under the cursor."""
+    account = account_of(view, target)
+    return ForgetAccount(account.pubkey) if account is not None else None
+
+
+def ask_forget(view: View, target: str) -> str:
+    """A key without another copy is gone for good."""
+    account = account_of(view, target)
+    if account is None:
+        return ""
+    return f"Delete the key of “{account.label or account.npub[:12]}” from this machine for good?"
 
 
 def look_in(_view: View, ref: str, _text: str) -> AnyIntent:

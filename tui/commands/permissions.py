@@ -9,9 +9,13 @@ from tui.controller.view import (
 )
 from tui.controller.views import (
     SPEAKING_ROLES,
+    Account,
     Participant,
     SpaceView,
 )
+
+ACCOUNT = "account:"
+"""Begins the key of a row that stands for a kept key; its public key follows."""
 
 
 def always(_view: View, _target: str) -> str:
@@ -71,6 +75,24 @@ def has_link(view: View, _target: str = "") -> str:
     return (
         "" if view.room is not None and view.room.url else "it says nothing of where its sound is"
     )
+
+
+def account_of(view: View, target: str) -> Account | None:
+    """The kept key that a row of the start screen stands for."""
+    return view.accounts.get(target.removeprefix(ACCOUNT)) if target.startswith(ACCOUNT) else None
+
+
+def can_keep_key(view: View, _target: str = "") -> str:
+    """To keep the present key."""
+    if view.me.key == "none":
+        return "there is no key to keep yet"
+    kept = view.me.key in ("keyring", "encrypted", "insecure-plaintext", "remote")
+    return "this key is kept already" if kept else ""
+
+
+def can_forget(view: View, target: str) -> str:
+    """To delete the kept key under the cursor."""
+    return "" if account_of(view, target) else "there is no kept key under the cursor"
 
 
 def can_host(view: View, _target: str = "") -> str:

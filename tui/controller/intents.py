@@ -18,9 +18,11 @@ class UseThrowawayKey(Intent, frozen=True, tag="use_throwaway_key"):
 
 
 class UseKey(Intent, frozen=True, tag="use_key"):
-    """Sign with this secret (nsec or 64 hex digits), kept in memory only."""
+    """Sign with this secret (nsec, 64 hex digits, or ncryptsec with its password), kept in memory
+    only."""
 
     secret: str
+    password: str = ""
 
     def __repr__(self) -> str:
         return "UseKey(...)"
@@ -30,9 +32,16 @@ class UseKey(Intent, frozen=True, tag="use_key"):
 
 
 class UseKeyFile(Intent, frozen=True, tag="use_key_file"):
-    """Sign with the secret in this file (mode 0600, nsec or hex)."""
+    """Sign with the secret in this file (mode 0600, nsec, hex, or ncryptsec with its password)."""
 
     path: str
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"UseKeyFile({self.path!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
+        return [("path", self.path)]
 
 
 class SetName(Intent, frozen=True, tag="set_name"):

@@ -16,6 +16,7 @@ from tui.controller.view import (
 )
 from tui.controller.views import (
     ChatLine,
+    Login,
 )
 from tui.widgets.chat_log import ChatLog
 from tui.widgets.reactions import Reactions
@@ -92,6 +93,7 @@ class Desk:
         self.now = now
         self.controller_stays = True
         self.start_demo = start_demo
+        self.left_login: Login | None = None  # the waiting for a signer that was turned away from
         self._send = send
         self._zone = zone
         self._place = ""  # whose chat we read, and since when

@@ -6,7 +6,7 @@ from pathlib import Path
 from textual.widgets import Input
 
 from tui.config import limits
-from tui.controller.intents import SetName, UseKey, UseKeyFile
+from tui.controller.intents import SetName, UseBunker, UseKey, UseKeyFile, UseWords
 from tui.screens.base import bindings_of
 from tui.screens.desk import Changed
 from tui.screens.form import Field, FormScreen
@@ -14,21 +14,30 @@ from tui.screens.secrets import is_secret
 
 
 class KeyScreen(FormScreen, inherit_bindings=False):
-    """A secret, or the path of a file that holds one. The secret is never shown nor kept here."""
+    """A secret in one of its forms, or the path of a file that holds one.
+
+    The secret is never shown, and is gone from here once it was handed over.
+    """
 
     PLACE = "key"
     BINDINGS = bindings_of("key")
     HEADING = "your key"
     HINT = (
-        "An nsec is hidden while you type or paste it, and is kept in memory only. "
-        "A path begins with / or ~ or . and its file must be readable by you alone (chmod 600)."
+        "Secrets are hidden while you type or paste, and kept in memory only until you say "
+        "otherwise. A path begins with / or ~ or . and its file is yours alone (chmod 600)."
     )
 
     def fields(self) -> Iterable[Field]:
         """Key and name."""
         yield Field(
-            "nsec, or path of a key file",
+            "nsec, ncryptsec, words, bunker:// address, or path of a key file",
             id="secret",
+            max_length=limits.SETTING_CHARS,
+            password=True,
+        )
+        yield Field(
+            "Its password (only for ncryptsec)",
+            id="password",
             max_length=limits.SETTING_CHARS,
             password=True,
         )
@@ -38,7 +47,7 @@ class KeyScreen(FormScreen, inherit_bindings=False):
         """A path is no secret and may be seen; a secret never begins like one."""
         if event.input.id == "secret":
             event.input.password = not event.value.lstrip().startswith(("/", "~", "."))
-        else:
+        elif event.input.id == "name":
             event.input.password = is_secret(event.value)
 
     def finish(self) -> None:
@@ -53,21 +62,31 @@ class KeyScreen(FormScreen, inherit_bindings=False):
         if not self.value("secret"):
             self.say("paste an nsec or give the path of a key file")
             return
-        if field.password:
-            asked = self.desk.ask(UseKey(self.value("secret")))
-        else:
-            asked = self.desk.ask(UseKeyFile(_expanded(self.value("secret"))))
-        field.value = ""
+        asked = self.desk.ask(self._intent(is_path=not field.password))
+        field.value = self.query_one("#password", Field).value = ""
         if asked and name:
             asked = self.desk.ask(SetName(name))
         self._asked_for_key = asked
         self.say("reading the key…" if asked else "the controller cannot be reached right now")
+
+    def _intent(self, *, is_path: bool) -> UseKey | UseKeyFile | UseWords | UseBunker:
+        if is_path:
+            return UseKeyFile(_expanded(self.value("secret")), self.value("password"))
+        if self.value("secret").startswith("bunker://"):
+            return UseBunker(self.value("secret"))
+        if len(self.value("secret").split()) > 1:
+            return UseWords(self.value("secret"))
+        return UseKey(self.value("secret"), self.value("password"))
 
     _asked_for_key = False
 
     def view_changed(self, changed: Changed) -> None:
         """Done once the controller has taken a key over."""
         super().view_changed(changed)
+        if changed.touches("login") and self.desk.view.login is not None:
+            from tui.screens.login import show_login
+
+            show_login(self)
         if self._asked_for_key and changed.touches("me") and self.desk.view.me.key != "none":
             self._asked_for_key = False
             self.leave()

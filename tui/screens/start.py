@@ -6,18 +6,29 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from tui.commands.actions import BY_ID, key_word
+from tui.commands.permissions import ACCOUNT, account_of, can_keep_key
 from tui.controller.intents import UseThrowawayKey
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed, Desk
+from tui.widgets.glyphs import HERE
 from tui.widgets.painted import Lines
+from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.row_list import RowList
-from tui.widgets.text import Parts, compose, wrap
+from tui.widgets.text import Parts, clean, compose, fit, wrap
 
 _CHOICES = {
     "start.demo": ("Try the demo", "made-up people; no key, no network"),
     "start.listen": ("Listen with a throw-away key", "a new one, forgotten at the end"),
-    "start.key": ("Use my key", "an nsec, or a key file"),
+    "start.key": ("Use my key", "nsec, words, key file or bunker address"),
+    "start.signer": ("Sign with another device", "a phone or a program that holds the key"),
+    "start.keep": ("Keep this key", "in the keyring, or encrypted"),
     "help.open": ("Help", "every key on one page"),
+}
+_STORE = {
+    "keyring": "in the keyring",
+    "encrypted": "encrypted with a password",
+    "insecure-plaintext": "in a plain file",
+    "remote": "with a remote signer",
 }
 _WELCOME = (
     "Live audio spaces over Nostr. You hear a space from other listeners, and people hear you only "
@@ -40,15 +51,12 @@ class StartScreen(SpacesScreen, inherit_bindings=False):
         with Vertical(id="start"):
             yield Lines(id="welcome")
             yield RowList(self._row, id="list")
+        yield PromptBar()
 
     @property
     def target(self) -> str:
         """The choice under the cursor."""
         return self.query_one(RowList).cursor
-
-    def on_mount(self) -> None:
-        """The choices never change."""
-        self.query_one(RowList).show_keys(list(_CHOICES))
 
     def view_changed(self, changed: Changed) -> None:
         """Go on once there is a key."""
@@ -56,7 +64,13 @@ class StartScreen(SpacesScreen, inherit_bindings=False):
         self.query_one("#welcome", Lines).show(
             lambda width: [[(row, "")] for row in wrap(_WELCOME, width, 4)]
         )
+        if changed.touches("accounts", "me"):
+            self._show_choices()
         super().view_changed(changed)
+        if changed.touches("login") and self.desk.view.login is not None:
+            from tui.screens.login import show_login
+
+            show_login(self)
         if self._chosen and changed.touches("me") and self.desk.view.me.key != "none":
             self._chosen = False
             self.leave()
@@ -66,8 +80,23 @@ class StartScreen(SpacesScreen, inherit_bindings=False):
         self.do_start_choose()
 
     def do_start_choose(self) -> None:
-        """Take the choice under the cursor."""
-        self.action_run(self.target)
+        """Take the choice under the cursor; a kept key is being loaded by now."""
+        if self.target in _CHOICES:
+            self.action_run(self.target)
+        elif self.target:
+            self._chosen = True
+            self.say("unlocking the key…", "muted")
+
+    def do_start_signer(self) -> None:
+        """Wait for the address to show."""
+        self._chosen = True
+        self.say("asking the relays…", "muted")
+
+    def do_start_keep(self) -> None:
+        """Ask where."""
+        from tui.screens.keep import KeepScreen
+
+        self.app.push_screen(KeepScreen(self.desk))
 
     def do_start_listen(self) -> None:
         """Begin with a throw-away key."""
@@ -100,7 +129,21 @@ class StartScreen(SpacesScreen, inherit_bindings=False):
             self._chosen = True
             self.tell(Changed(fields={"me"}))
 
+    def _show_choices(self) -> None:
+        view = self.desk.view
+        accounts = [f"{ACCOUNT}{pubkey}" for pubkey in view.accounts]
+        choices = [id_ for id_ in _CHOICES if id_ != "start.keep" or not can_keep_key(view)]
+        rows = self.query_one(RowList)
+        rows.show_keys([*accounts, *choices])
+        rows.touch_visible()
+
     def _row(self, choice: str, width: int) -> Parts:
+        if (account := account_of(self.desk.view, choice)) is not None:
+            mark = (f" {HERE if account.current else ' '}  ", "accent")
+            name = fit(clean(account.label).strip() or account.npub[:16], 31)
+            row = [mark, (f"{name} ", "strong")]
+            about = f"{account.npub[:12]}…  {_STORE[account.store]}"
+            return compose(width, [*row, (about, "muted")] if width > 60 else row)
         title, about = _CHOICES[choice]
         row = [(f" {key_word(BY_ID[choice].keys[0])}  ", "accent"), (f"{title:<32}", "strong")]
         return compose(width, [*row, (about, "muted")] if width > 60 else row)

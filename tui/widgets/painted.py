@@ -24,6 +24,7 @@ _INKS: dict[str, tuple[str, str, str]] = {
     "open": ("open-text", "open", "$open-style"),  # the open microphone
     "shut": ("shut-text", "shut", "$shut-style"),  # the muted one
     "cursor": ("", "cursor", "$cursor-style"),
+    "qr": ("", "", "black on white"),  # whatever the theme: cameras want dark on light
 }
 """Ink to colour, ground and text style: names of the theme's variables, or a style itself."""
 
