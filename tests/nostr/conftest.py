@@ -73,7 +73,9 @@ class ScriptedRelay:
         self.information: bytes | None = None  # what a GET is answered
         self.asked_for_information = 0
         self.needs_auth: set[str] = set()  # REQ, EVENT
-        self.authenticated: dict[ServerConnection, list[Event]] = {}
+        self.accepts_auth = True
+        self.remembers_auth = True
+        self._authenticated: set[ServerConnection] = set()
         self.answer_publish: Callable[[Event], list[Any] | None] = lambda event: [
             "OK",
             event.id,
@@ -175,18 +177,19 @@ class ScriptedRelay:
             pass
         finally:
             self.connections.discard(connection)
-            self.authenticated.pop(connection, None)
+            self._authenticated.discard(connection)
             for key in [key for key in self._subscriptions if key[0] is connection]:
                 del self._subscriptions[key]
 
     async def _handle(self, connection: ServerConnection, message: Any) -> None:
         self.received.append(message)
-        known = connection in self.authenticated
+        known = connection in self._authenticated
         match message:
             case ["AUTH", obj]:
-                event = msgspec.convert(obj, Event)
-                self.authenticated[connection] = [event]
-                await connection.send(encode(["OK", event.id, True, ""]))
+                if self.accepts_auth and self.remembers_auth:
+                    self._authenticated.add(connection)
+                reason = "" if self.accepts_auth else "restricted: not you"
+                await connection.send(encode(["OK", obj["id"], self.accepts_auth, reason]))
             case ["REQ", id_, *_] if "REQ" in self.needs_auth and not known:
                 await connection.send(encode(["CLOSED", id_, "auth-required: who are you?"]))
             case ["EVENT", obj] if "EVENT" in self.needs_auth and not known:

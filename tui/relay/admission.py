@@ -1,14 +1,12 @@
 """Which events the relay takes. A kind of event with rules of its own is judged here."""
 
-from typing import Final
-
+from tui.nostr.auth import AUTH_KIND
 from tui.nostr.event import Event, expiration, signature_ok
 from tui.relay.limits import RelayLimits
+from tui.relay.visitor import Visitor
 
-_AUTH: Final = 22242  # NIP-42: meant for one relay, never passed on
 
-
-def refusal(event: Event, limits: RelayLimits, now: float) -> str:
+def refusal(event: Event, visitor: Visitor, limits: RelayLimits, now: float) -> str:
     """Why an event of valid shape and id is refused, with its NIP-01 prefix; "" if it is not."""
     if len(event.tags) > limits.max_event_tags:
         return f"invalid: more than {limits.max_event_tags} tags"
@@ -19,11 +17,10 @@ def refusal(event: Event, limits: RelayLimits, now: float) -> str:
     expires_at = expiration(event)
     if expires_at is not None and expires_at <= now:
         return "invalid: the event has expired"
-    if event.kind == _AUTH:
+    if event.kind == AUTH_KIND:  # meant for one relay, never passed on
         return "blocked: authentication is not for others to see"
-    if any(tag[0] == "-" for tag in event.tags):
-        # NIP-70 names auth-required, but a client would wait for a challenge that never comes.
-        return "blocked: only its author may publish a protected event, and this relay has no AUTH"
+    if reason := visitor.may_write(event):
+        return reason
     # Last, because it costs more than all the rest.
     if not signature_ok(event):
         return "invalid: the signature is wrong"

@@ -1,4 +1,4 @@
-"""One client of the relay: what it asks, and what it is sent (NIP-01, NIP-45)."""
+"""One client of the relay: what it asks, and what it is sent (NIP-01, NIP-42, NIP-45)."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,14 @@ import msgspec
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
-from tui.nostr.event import BAD_JSON, InvalidEvent, decode_event, is_ephemeral
+from tui.nostr.event import BAD_JSON, Event, InvalidEvent, decode_event, is_ephemeral
 from tui.nostr.filter import Filter, InvalidFilter, check_filter
 from tui.relay.admission import refusal
 from tui.relay.hub import Hub
 from tui.relay.limits import Allowance
 from tui.relay.store import Outcome, QueryTooLong, StoreError
 from tui.relay.subscriptions import Subscription, count_values
+from tui.relay.visitor import Visitor
 
 _T = TypeVar("_T")
 
@@ -56,6 +57,7 @@ class ClientConnection:
         self._socket = socket
         self._hub = hub
         self._limits = hub.limits
+        self._visitor = Visitor(hub.auth, *(socket.local_address or ("", 0))[:2])
         self._subscriptions: dict[str, Subscription] = {}
         self._streaming = asyncio.Lock()  # one subscription at a time gets its stored events
         self._allowance = Allowance(hub.limits.messages_per_second, hub.limits.message_burst)
@@ -64,6 +66,8 @@ class ClientConnection:
         """Answer messages until the connection closes."""
         async with asyncio.TaskGroup() as self._tasks:
             try:
+                if self._visitor.challenge:
+                    self._answer("AUTH", self._visitor.challenge)
                 # What has arrived before the connection closed is still handled.
                 async for data in self._socket:
                     await self._handle(data)
@@ -110,6 +114,8 @@ class ClientConnection:
         match verb, message[1:]:
             case "EVENT", [event]:
                 await self._event(event)
+            case "AUTH", [event]:
+                self._authenticate(event)
             case "REQ", [id_, *filters]:
                 self._req(_decode(_string, id_), filters)
             case "COUNT", [id_, *filters]:
@@ -119,17 +125,35 @@ class ClientConnection:
             case _:
                 raise _Unreadable("not a message that this relay knows")
 
-    async def _event(self, raw: msgspec.Raw) -> None:
+    def _read(self, raw: msgspec.Raw) -> Event | None:
+        """The event in a message; None if it is none, which its sender is told."""
         try:
-            event = decode_event(bytes(raw))
+            return decode_event(bytes(raw))
         except InvalidEvent as error:
             self._hub.counts["invalid event"] += 1
             self._answer("OK", _decode(_identified, raw).id, False, f"invalid: {error}")
+            return None
+
+    def _authenticate(self, raw: msgspec.Raw) -> None:
+        event = self._read(raw)
+        if event is None:
             return
         if not self._allowance.take(asyncio.get_running_loop().time()):
             reason = _TOO_FAST
         else:
-            reason = refusal(event, self._limits, self._hub.now())
+            reason = self._visitor.authenticate(event, self._hub.now())
+        if reason:
+            self._hub.counts["refused authentication"] += 1
+        self._answer("OK", event.id, not reason, reason)
+
+    async def _event(self, raw: msgspec.Raw) -> None:
+        event = self._read(raw)
+        if event is None:
+            return
+        if not self._allowance.take(asyncio.get_running_loop().time()):
+            reason = _TOO_FAST
+        else:
+            reason = refusal(event, self._visitor, self._limits, self._hub.now())
         if reason:
             self._hub.counts["refused event"] += 1
             self._answer("OK", event.id, False, reason)
@@ -190,6 +214,8 @@ class ClientConnection:
     def _filters(self, id_: str, raw_filters: Sequence[msgspec.Raw]) -> tuple[Filter, ...]:
         if not self._allowance.take(asyncio.get_running_loop().time()):
             raise _Refused(_TOO_FAST)
+        if reason := self._visitor.may_read():
+            raise _Refused(reason)
         if not 0 < len(id_) <= self._limits.max_subid_length:
             raise _Refused(f"invalid: an id has 1 to {self._limits.max_subid_length} characters")
         if not 0 < len(raw_filters) <= self._limits.max_filters:

@@ -8,16 +8,24 @@ from tui.nostr.event import Event, encode_event
 from tui.relay.archive import Archive
 from tui.relay.limits import RelayLimits
 from tui.relay.subscriptions import SubscriptionIndex
+from tui.relay.visitor import AuthPolicy
 
 
 class Hub:
-    """The archive, the open subscriptions and the limits of one relay.
+    """The archive, the open subscriptions, the limits and the `auth` policy of one relay.
 
     `now` is the wall clock in seconds; `counts` says what was refused or dropped, and how often.
     """
 
-    def __init__(self, store: Path | None, limits: RelayLimits, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Path | None,
+        limits: RelayLimits,
+        auth: AuthPolicy | None,
+        now: Callable[[], float],
+    ) -> None:
         self.limits = limits
+        self.auth = auth
         self.now = now
         self.counts: Counter[str] = Counter()
         self.subscriptions = SubscriptionIndex()

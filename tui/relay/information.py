@@ -8,18 +8,19 @@ from websockets.http11 import Request, Response
 
 from tui import __version__
 from tui.relay.limits import RelayLimits
+from tui.relay.visitor import AuthPolicy
 
 _MEDIA_TYPE: Final = "application/nostr+json"
 _SUPPORTED_NIPS: Final = (1, 9, 11, 40, 45, 70)
 
 
-def information_document(limits: RelayLimits) -> bytes:
-    """What NIP-11 says about a relay with these limits, as JSON."""
+def information_document(limits: RelayLimits, auth: AuthPolicy | None = None) -> bytes:
+    """What NIP-11 says about a relay with these limits and that policy, as JSON."""
     return msgspec.json.encode(
         {
             "name": "spaces",
             "description": "Relay for live audio spaces, built into their terminal client.",
-            "supported_nips": _SUPPORTED_NIPS,
+            "supported_nips": sorted({*_SUPPORTED_NIPS, *((42,) if auth else ())}),
             "version": __version__,
             "limitation": {
                 "max_message_length": limits.max_message_length,
@@ -32,7 +33,7 @@ def information_document(limits: RelayLimits) -> bytes:
                 "max_content_length": limits.max_content_length,
                 "created_at_upper_limit": limits.created_at_upper_limit,
                 "min_pow_difficulty": 0,
-                "auth_required": False,
+                "auth_required": auth is not None and (auth.read or auth.write),
                 "payment_required": False,
                 "restricted_writes": False,
             },
@@ -45,9 +46,9 @@ def asks_for_information(request: Request) -> bool:
     return any(_MEDIA_TYPE in value.lower() for value in request.headers.get_all("Accept"))
 
 
-def information_response(limits: RelayLimits) -> Response:
+def information_response(limits: RelayLimits, auth: AuthPolicy | None) -> Response:
     """The document as an HTTP response that any web page may read."""
-    body = information_document(limits)
+    body = information_document(limits, auth)
     headers = Headers(
         {
             "Content-Type": _MEDIA_TYPE,

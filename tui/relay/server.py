@@ -19,6 +19,7 @@ from tui.relay.hub import Hub
 from tui.relay.information import asks_for_information, information_response
 from tui.relay.limits import RelayLimits
 from tui.relay.store import StoreError
+from tui.relay.visitor import AuthPolicy
 
 _log: Final = logging.getLogger(__name__)
 
@@ -32,8 +33,9 @@ _FRAMES_WAITING: Final = 4  # read ahead of one client; more stays in the kernel
 class RelayServer:
     """A relay that serves while its context is open; port 0 takes a free one.
 
-    `store` is a file, or None for memory. Entering raises StoreError, or OSError if the address
-    cannot be listened on. `counts` says what was refused or dropped, and how often.
+    `store` is a file, or None for memory; with `auth`, clients are asked who they are. Entering
+    raises StoreError, or OSError if the address cannot be listened on. `counts` says what was
+    refused or dropped, and how often.
     """
 
     def __init__(
@@ -43,12 +45,13 @@ class RelayServer:
         port: int = 0,
         store: Path | None = None,
         limits: RelayLimits | None = None,
+        auth: AuthPolicy | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._host = host
         self._port = port
         self._limits = limits or RelayLimits()
-        self._hub = Hub(store, self._limits, now)
+        self._hub = Hub(store, self._limits, auth, now)
         self._clients: set[ClientConnection] = set()
         self.counts = self._hub.counts
 
@@ -94,7 +97,7 @@ class RelayServer:
 
     def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
         if asks_for_information(request):
-            return information_response(self._limits)
+            return information_response(self._limits, self._hub.auth)
         if len(self._clients) >= self._limits.max_connections:
             self.counts["refused connection"] += 1
             return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.\n")
