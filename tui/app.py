@@ -11,7 +11,7 @@ from datetime import tzinfo
 from pathlib import Path, PurePath
 from typing import ClassVar
 
-from textual import constants
+from textual import constants, events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.theme import Theme as TextualTheme
@@ -153,6 +153,12 @@ class SpacesApp(App[None], inherit_bindings=False):
                 await self._attaching.wait()
         if self._shown_title and self._driver is not None:
             self._driver.write("\x1b]2;\x07\x1b[23;0t")
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter that nothing has taken: text if a field has just been opened, else a command."""
+        top, letter = self._top(), event.character if event.is_printable else None
+        if letter and top is not None and top.takes_text(letter):
+            event.prevent_default()
 
     def action_say_how_to_quit(self) -> None:
         """Tell those who press ctrl+c, which is not ours to take, how to get out."""

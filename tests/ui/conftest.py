@@ -11,9 +11,11 @@ import termios
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual import events
 from textual.pilot import Pilot
@@ -23,11 +25,13 @@ from tui.controller.intents import AnyIntent, decode_intent
 from tui.controller.link import Link, Outbox, QueueLink
 from tui.controller.messages import (
     AnyMessage,
+    ViewChanged,
     encode_message,
 )
 from tui.devtools import samples
 from tui.screens.base import SpacesScreen
 from tui.widgets.painted import Lines
+from tui.widgets.row_list import RowList
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,12 +85,42 @@ class Driver:
     def put(self, message: AnyMessage) -> None:
         self.controller.outbox.put(message)
 
+    def change(self, **fields: Any) -> None:
+        """Put a change of these fields of the view."""
+        self.put(ViewChanged(version=self.app.desk.view.version + 1, **fields))
+
+    def change_space(self, **fields: Any) -> None:
+        """Put the present space with these fields changed."""
+        assert self.app.desk.view.space is not None
+        self.change(space=msgspec.structs.replace(self.app.desk.view.space, **fields))
+
+    def change_person(self, who: str, **fields: Any) -> None:
+        """Put somebody of the samples with these fields changed."""
+        key = samples.key_of(who)
+        person = msgspec.structs.replace(self.app.desk.view.participants[key], **fields)
+        self.change(participants={key: person})
+
+    async def point_at(self, who: str) -> None:
+        """Put the cursor of the active list on somebody of the samples."""
+        rows = self.app.focused
+        assert isinstance(rows, RowList)
+        rows.move_to(samples.key_of(who))
+        await self.pilot.pause()
+        assert self.screen.target == samples.key_of(who)
+
+    async def asked(self, *intents: AnyIntent) -> None:
+        """Wait until these were asked for, and nothing else."""
+        await self.until(lambda: len(self.intents) >= len(intents))
+        await self.pilot.pause()
+        assert self.intents == list(intents)
+
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
 
     async def write(self, text: str) -> None:
+        names = {" ": "space", "/": "slash", "?": "question_mark", ":": "colon"}
         for character in text:
-            await self.pilot.press({" ": "space", "/": "slash"}.get(character, character))
+            await self.pilot.press(names.get(character, character))
 
     async def paste(self, text: str) -> None:
         self.app.post_message(events.Paste(text))
@@ -135,6 +169,7 @@ def start(controller: Controller) -> Start:
     ) -> AsyncIterator[Driver]:
         options.setdefault("ascii_only", False)
         options.setdefault("now", lambda: samples.NOW)
+        options.setdefault("zone", UTC)
         app = SpacesApp(controller.connect, **options)
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot, controller)

@@ -3,11 +3,9 @@ import pytest
 
 from tui.controller.intents import (
     CloseSpace,
-    Demote,
     LeaveSpace,
     LowerHand,
     Mute,
-    PromoteSpeaker,
     RequestSpeech,
 )
 from tui.controller.messages import (
@@ -43,89 +41,53 @@ async def test_attaching_shows_the_space_that_one_is_in(start) -> None:
     async with start(samples.space()) as ui:
         assert ui.place == "space"
         assert "Sunday radio" in ui.line("bar") and "live 42 min" in ui.line("bar")
-        assert ui.line("about").startswith("hosted by Amina Okafor · New releases")
+        assert ui.line("about").startswith("hosted by Amina Okafor ✓ · #music #radio · en · Ne")
+        assert ui.line("about").endswith("you · L listener")
         assert "hearing via Amina Okafor" in ui.line("sound")
 
 
 async def test_the_stage(start) -> None:
     async with start(samples.space()) as ui:
         rows = ui.text().splitlines()
-        host = next(row for row in rows if "Amina" in row and "npub" in row)
-        assert "◆ H Amina Okafor" in host and "npub1u2uu…kv83" in host and "●" in host
-        assert "▪ S Luca" in ui.text()
+        host = next(row for row in rows if "Amina" in row and "@" in row)
+        assert "◆ H Amina Okafor ★" in host and "✓ amina@radio" in host and "●" in host
+        assert "◇ C Jonas Weber" in ui.text() and "npub1dpqa…f4r8" in ui.text()
+        luca = next(row for row in rows if "Luca" in row)
+        assert "▪ S Luca ★" in luca and "⊘ muted" in luca
         assert " 1 Stage 4 " in ui.text() and " 2 Audience 18 " in ui.text()
 
 
 async def test_panes_by_number_and_tab(start) -> None:
     async with start(samples.space(), size=(80, 30)) as ui:
         await ui.press("2")
-        await ui.see("· L ▲3  Samuel (you)", "Oleksandr (away)")
+        await ui.see("· L ▲3  Samuel (you)", "Oleksandr (away)", "Ibrahim (hidden)", "ada !")
         await ui.press("3")
         await ui.see("1   Tomás", "6 min", "2   Noor", "3 min")
         await ui.press("tab")
-        await ui.see("Amina Okafor  ", "◆ H")
+        await ui.see("That tape hiss")
+        await ui.press("tab")
+        await ui.see("Amina Okafor ★", "◆ H")
+        await ui.press("shift+tab")
+        await ui.see("That tape hiss")
         await ui.press("shift+tab")
         await ui.see("1   Tomás")
         await ui.press("1", "q")
         await ui.see("1   Tomás")
+        await ui.press("4")
+        await ui.see("That tape hiss")
 
 
-@pytest.mark.parametrize(("width", "panes"), [(80, 1), (119, 1), (120, 2), (159, 2), (160, 3)])
+@pytest.mark.parametrize(
+    ("width", "panes"), [(80, 1), (119, 1), (120, 2), (159, 2), (160, 3), (200, 4)]
+)
 async def test_as_many_panes_as_fit(start, width: int, panes: int) -> None:
     async with start(samples.space(), size=(width, 30)) as ui:
-        for key in ("1", "2", "3", "tab"):
+        for key in ("1", "2", "3", "4", "tab"):
             await ui.press(key)
             await ui.pilot.pause()
             assert sum(pane.display for pane in ui.screen.query(".pane")) == panes
         await ui.resize(80, 24)
         await ui.until(lambda: sum(pane.display for pane in ui.screen.query(".pane")) == 1)
-
-
-async def test_the_host_lets_somebody_on_stage(start) -> None:
-    async with start(samples.space("host")) as ui:
-        await ui.press("q", "down", "a")
-        await ui.until(lambda: ui.intents)
-        assert ui.intents == [PromoteSpeaker(samples.key_of("Noor"))]
-
-
-async def test_a_listener_approves_nobody_and_is_told_why(start) -> None:
-    async with start(samples.space()) as ui:
-        await ui.press("q", "a")
-        await ui.see("only the host lets people on stage")
-        assert ui.intents == []
-
-
-async def test_to_demote_takes_a_second_key(start) -> None:
-    async with start(samples.space("host")) as ui:
-        await ui.press("down", "d")
-        await ui.see("Take Jonas Weber off the stage?", "y yes")
-        await ui.press("n")
-        await ui.see_not("off the stage?")
-        await ui.press("y")
-        assert ui.intents == []
-        await ui.press("d", "y")
-        await ui.until(lambda: ui.intents)
-        assert ui.intents == [Demote(samples.key_of("Jonas Weber"))]
-
-
-async def test_a_question_is_about_the_row_it_was_asked_for(start) -> None:
-    async with start(samples.space("host")) as ui:
-        await ui.press("q", "d")
-        await ui.see("Turn down the hand of Tomás?")
-        await ui.press("down", "y")
-        await ui.until(lambda: ui.intents)
-        assert ui.intents == [Demote(samples.key_of("Tomás"))]
-
-
-async def test_what_has_become_impossible_is_not_done(start) -> None:
-    async with start(samples.space("host")) as ui:
-        await ui.press("q", "d")
-        await ui.see("Turn down the hand of Tomás?")
-        ui.put(person(ui, "Tomás", hand_since=0.0, queue=0))
-        await ui.see("3 Queue 1")
-        await ui.press("y")
-        await ui.see("Tomás is not on stage")
-        assert ui.intents == []
 
 
 async def test_a_hand_that_was_turned_down_is_told(start) -> None:
@@ -302,6 +264,26 @@ async def test_a_refused_join_says_why(start) -> None:
         ui.put(ViewChanged(version=9, space=None))
         await ui.until(lambda: ui.place == "lobby")
         await ui.see("you are out of the space: no relay took the JOIN")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"access": "invite"}, "invited people only · ● live"),
+        ({"access": "password", "locked": True}, "password · locked · ● live"),
+        ({"stale": True}, "○ stale: the host is away"),
+        ({"starts": int(samples.NOW) + 600}, "begins in 10 min"),
+        ({"started_at": 0}, "● live"),
+    ],
+)
+async def test_the_head_says_who_may_come_in(start, fields, says) -> None:
+    async with start(samples.space(**fields)) as ui:
+        assert says in ui.line("bar")
+
+
+async def test_who_joins_reads_the_name_from_the_lobby(start) -> None:
+    async with start(samples.space(stage="joining", name="")) as ui:
+        assert "Sunday radio" in ui.line("bar")
 
 
 @pytest.mark.parametrize(

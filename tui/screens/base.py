@@ -25,7 +25,6 @@ from tui.widgets.row_list import RowList
 from tui.widgets.text import clean, clip, compose, wrap
 
 _NOTICE_ROWS = 3  # what to do stands at the end of a notice and must not be cut off
-_CHARACTERS = {"space": " ", "slash": "/", "question_mark": "?", "colon": ":"}
 
 
 def bindings_of(place: Place) -> list[BindingType]:
@@ -170,9 +169,23 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
             line.show_line([])
         line.styles.height = max(1, line.text.count("\n") + 1)
 
+    def takes_text(self, character: str) -> bool:
+        """Put a letter into the field that has been opened by a key just before it, if any was.
+
+        Keys that come in one go are all handed to what had the focus before the first of them was
+        looked at; the reason typed behind "X" must neither be lost nor become commands.
+        """
+        field = self.query_one(PromptBar).field if self._prompted is not None else self.focused
+        if not isinstance(field, Input):
+            return False
+        field.insert_text_at_cursor(character)
+        return True
+
     def action_run(self, action_id: str, key: str = "") -> None:
         """Do what a key stands for, or say why not."""
-        if self._is_typed(key):
+        if self._prompted is not None:
+            if key == "escape":
+                self._close_prompt()
             return
         action, target = BY_ID[action_id], self.target
         self._forget_notice()  # what it told of may not be so any more
@@ -218,23 +231,6 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         self._prompted = None
         self.query_one(PromptBar).close()
         self.focus_rows()
-
-    def _is_typed(self, key: str) -> bool:
-        """Whether a key belongs to a field that was opened by one just before it.
-
-        Keys that come in one go are handed to whatever had the focus before the first of them was
-        looked at; "X" and the reason typed behind it must not become commands.
-        """
-        field = self.query_one(PromptBar).field if self._prompted else self.focused
-        if not isinstance(field, Input):
-            return False
-        character = _CHARACTERS.get(key, key)
-        if len(character) == 1:
-            field.insert_text_at_cursor(character)
-            return True
-        if self._prompted and key == "escape":
-            self._close_prompt()
-        return self._prompted is not None
 
     def _do_if(self, now: str, asked: str, action: Action, target: str, text: str = "") -> None:
         """Do what was asked for, unless the same key has come to mean something else meanwhile."""

@@ -31,6 +31,7 @@ class ChatInput(Input):
             placeholder="to everybody · enter sends · esc leaves",
             compact=True,
             max_length=limits.CHAT_LENGTH,
+            select_on_focus=False,
         )
         self.cursor_blink = False
         self.display = False

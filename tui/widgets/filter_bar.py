@@ -25,6 +25,7 @@ class FilterBar(Input):
             compact=True,
             max_length=limits.NAME_LENGTH,
             classes="-shown" if stays else None,
+            select_on_focus=False,
         )
         self.cursor_blink = False
         self._stays = stays

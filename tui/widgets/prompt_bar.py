@@ -24,7 +24,7 @@ class PromptField(Input):
         """Nothing is to be done after all."""
 
     def __init__(self) -> None:
-        super().__init__(compact=True)
+        super().__init__(compact=True, select_on_focus=False)
         self.cursor_blink = False
 
     def action_give_up(self) -> None:
