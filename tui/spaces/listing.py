@@ -1,10 +1,12 @@
 """One line of the lobby, drawn from what is known of a space or a room at a moment."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
+from tui.config import limits
 from tui.nostr.nip19 import short_npub
 from tui.spaces.events import Access, SpaceCreated, SpaceRef
 from tui.spaces.rooms import STREAM, Room, RoomRef
@@ -16,6 +18,10 @@ IDLE_AFTER = 3600  # seconds after which a room without anybody in it is not liv
 
 ListingState = Literal["live", "scheduled", "stale", "closed"]
 LobbyRef = SpaceRef | RoomRef
+
+
+_short_npub = lru_cache(limits.LOBBY_SPACES + limits.LOBBY_ROOMS)(short_npub)
+"""Remembered, since bech32 is slow: the lobby draws every line again and again."""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,12 +73,12 @@ def list_space(
         return None
     if shown == "closed":
         present = ()
-    speakers = sum(pubkey in state.speaking for pubkey in present)
+    speakers = len(state.speaking.intersection(present))
     return Listing(
         ref=state.space,
         kind="space",
         host=state.space.host,
-        host_name=(host.name if host else "") or short_npub(state.space.host),
+        host_name=(host.name if host else "") or _short_npub(state.space.host),
         name=room.name,
         summary=room.summary,
         started_at=room.starts if 0 < room.starts <= now else created.at,
@@ -100,7 +106,7 @@ def list_room(room: Room, present: Collection[str], now: float, *, cached: bool)
         ref=room.ref,
         kind="stream" if room.ref.kind == STREAM else "room",
         host=room.host,
-        host_name=short_npub(room.host),
+        host_name=_short_npub(room.host),
         name=room.name,
         summary=room.summary,
         started_at=room.starts if 0 < room.starts <= now else room.at,

@@ -11,6 +11,7 @@ or `auth`; a room that goes on is `open`, `private` or `live`, and one that is o
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeVar
@@ -72,10 +73,15 @@ class RoomRef(NamedTuple):
         return f"{self.kind}:{self.pubkey}:{self.id}"
 
     def __str__(self) -> str:
-        try:
-            return encode_naddr(Naddr(self.id, self.pubkey, self.kind))
-        except InvalidBech32:  # an id longer than an `naddr` can carry
-            return self.address
+        return _naddr(self)
+
+
+@lru_cache(limits.LOBBY_ROOMS)  # bech32 is slow, and the lobby names each room again and again
+def _naddr(ref: RoomRef) -> str:
+    try:
+        return encode_naddr(Naddr(ref.id, ref.pubkey, ref.kind))
+    except InvalidBech32:  # an id longer than an `naddr` can carry
+        return ref.address
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
