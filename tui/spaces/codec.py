@@ -63,7 +63,7 @@ from tui.spaces.events import (
     check_space_id,
     is_pubkey,
 )
-from tui.spaces.rooms import read_announcement
+from tui.spaces.rooms import read_announcement, web_url
 from tui.spaces.share import ROOM
 
 __all__ = [
@@ -160,7 +160,7 @@ def _read_create(event: Event, place: _Place) -> SpaceEvent:
         metrics=read_metrics(host.get("networkMetrics")),
         summary=_text(content.summary, limits.SUMMARY_LENGTH),
         relays=tuple(islice(_relay_urls(content.relays), limits.SPACE_RELAYS)),
-        image=_web_url(content.image),
+        image=web_url(content.image) if isinstance(content.image, str) else "",
         starts=_number(content.starts, limits.TIMESTAMP),
         language=_text(content.language, limits.LANGUAGE_LENGTH).lower(),
         topics=tuple(islice(_topics(content.topics), limits.TOPICS)),
@@ -178,14 +178,6 @@ def _topics(value: object) -> Iterator[str]:
     found = value[: 4 * limits.TOPICS] if isinstance(value, list) else []
     topics = (_text(text, limits.TOPIC_LENGTH).removeprefix("#").lower() for text in found)
     yield from filter(None, dict.fromkeys(topics))
-
-
-def _web_url(value: object) -> str:
-    """An http(s) address without anything that moves a cursor or a line; otherwise empty."""
-    if not isinstance(value, str) or len(value) > limits.WEB_URL_LENGTH:
-        return ""
-    plain = value.isascii() and value.isprintable() and " " not in value
-    return value if plain and value.startswith(("https://", "http://")) else ""
 
 
 def _access(value: object) -> Access:
