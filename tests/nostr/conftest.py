@@ -72,6 +72,8 @@ class ScriptedRelay:
         self.forgotten: set[int] = set()  # kinds that are accepted and not stored
         self.information: bytes | None = None  # what a GET is answered
         self.asked_for_information = 0
+        self.before_information: Callable[[], Awaitable[None]] | None = None
+        self.most_subscriptions = 0  # that were open at a time
         self.needs_auth: set[str] = set()  # REQ, EVENT
         self.accepts_auth = True
         self.remembers_auth = True
@@ -160,6 +162,8 @@ class ScriptedRelay:
         if request.headers.get("Accept") != "application/nostr+json":
             return None
         self.asked_for_information += 1
+        if self.before_information:
+            await self.before_information()
         if self.information is None:
             return Response(404, "Not Found", Headers(), b"")
         headers = Headers({"Content-Length": str(len(self.information)), "Connection": "close"})
@@ -197,6 +201,7 @@ class ScriptedRelay:
                 await connection.send(encode(answer))
             case ["REQ", id_, *filters] if self.answers_req:
                 self._subscriptions[connection, id_] = filters
+                self.most_subscriptions = max(self.most_subscriptions, len(self._subscriptions))
                 found: dict[str, Event] = {}
                 for obj in filters:
                     if not self.heeds_until:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tui.config import limits
+from tui.nostr.event import Event
 from tui.nostr.filter import Filter
 from tui.nostr.pool import Pool
 from tui.nostr.relay import Published
@@ -131,3 +132,73 @@ async def test_an_answer_nobody_waits_for_is_ignored(
         inbox = inbox_of(pool)
         await until(lambda: inbox.eose)
         assert pool.counts == {"unsolicited": 1}
+
+
+async def test_one_yes_may_be_enough(
+    start_relay: Start, sign: Any, until: Any, connected: Any
+) -> None:
+    good, refusing, late = [await start_relay() for _ in range(3)]
+    refusing.answer_publish = lambda event: ["OK", event.id, False, "blocked: not here"]
+    late.answer_publish = lambda event: None
+    async with connected(good, refusing, late) as pool:
+        event = await sign()
+        async with asyncio.timeout(5):
+            answers = await pool.publish(event, timeout=1_000, enough=1)
+        assert answers[good.url].ok
+        assert answers[late.url] == Published(False, "no answer")
+        await until(late.published)
+        await late.say(["OK", event.id, False, "blocked: nor here"])
+        await until(lambda: pool.status()[late.url].refusals)
+        await until(lambda: pool.status()[refusing.url].refusals)
+        assert pool.status()[good.url].refusals == {}
+
+
+async def test_too_few_are_waited_for_in_vain(
+    start_relay: Start, sign: Any, connected: Any
+) -> None:
+    refusing, mute = await start_relay(), await start_relay()
+    refusing.answer_publish = lambda event: ["OK", event.id, False, "blocked: not here"]
+    mute.answer_publish = lambda event: None
+    async with connected(refusing, mute) as pool:
+        answers = await pool.publish(await sign(), timeout=0.1, enough=1)
+        assert [answer.reason for answer in answers.values()] == ["blocked: not here", "no answer"]
+
+
+async def test_what_had_enough_is_forgotten_in_time(
+    start_relay: Start, sign: Any, until: Any, connected: Any
+) -> None:
+    good, mute = await start_relay(), await start_relay()
+    mute.answer_publish = lambda event: None
+    async with connected(good, mute) as pool:
+        await pool.publish(await sign(), timeout=0.05, enough=1)
+        outbox = pool._relays[mute.url].conversation._outbox
+        await until(lambda: not outbox._unanswered)
+
+
+async def test_refusals_are_kept_by_kind_until_taken_back(
+    relay: Any, sign: Any, connected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: dict[int, str] = {}
+
+    def answer(event: Event) -> list[Any]:
+        return ["OK", event.id, event.kind not in refused, refused.get(event.kind, "")]
+
+    relay.answer_publish = answer
+    async with connected(relay) as pool:
+
+        async def after(kind: int, reason: str) -> dict[int, str]:
+            refused[kind] = reason
+            await pool.publish(await sign(str(len(relay.received)), kind=kind))
+            return dict(pool.status()[relay.url].refusals)
+
+        assert await after(1, "blocked: a") == {1: "blocked: a"}
+        assert await after(2, "pow: b") == {1: "blocked: a", 2: "pow: b"}
+        assert await after(1, "rate-limited: c") == {1: "rate-limited: c", 2: "pow: b"}
+        assert await after(3, "duplicate: have a newer one") == {1: "rate-limited: c", 2: "pow: b"}
+        refused.clear()
+        await pool.publish(await sign("4", kind=1))
+        assert pool.status()[relay.url].refusals == {2: "pow: b"}
+        monkeypatch.setattr(limits, "REMEMBERED_KINDS", 2)
+        for kind in range(10, 20):
+            await after(kind, "blocked: x")
+        assert pool.status()[relay.url].refusals == {2: "pow: b", 10: "blocked: x"}

@@ -263,10 +263,10 @@ class Conversation:
         """Keep what the relay said last about events of this kind."""
         if refusal.startswith("duplicate:") or refusal == self._refusals.get(kind, ""):
             return
-        if refusal and len(self._refusals) < limits.REMEMBERED_KINDS:
-            self._refusals[kind] = refusal
-        elif not refusal:
+        if not refusal:
             del self._refusals[kind]
+        elif kind in self._refusals or len(self._refusals) < limits.REMEMBERED_KINDS:
+            self._refusals[kind] = refusal
         self._show(refusals=dict(self._refusals))
 
     def _read_back(self, event: Event) -> None:
