@@ -110,6 +110,11 @@ class Accounts:
             raise AccountError("what was kept is the key of another account")
         return kept
 
+    async def check(self, store: Store) -> None:
+        """Find out whether a secret could be kept there, before somebody is asked for one."""
+        if store == "keyring":
+            await self._keyring.get("check")
+
     async def save(
         self, kept: Kept, *, store: Store, label: str = "", password: str = ""
     ) -> Account:

@@ -12,6 +12,7 @@ from tui.cli.status import CommandFailed, ExitStatus
 __all__ = ["main"]
 
 _COMMANDS = {
+    "account": ("tui.cli.account", "run"),
     "screens": ("tui.cli.screens", "run"),
     "host": ("tui.cli.screens", "run"),
     "join": ("tui.cli.screens", "run"),

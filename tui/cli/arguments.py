@@ -1,6 +1,7 @@
 """The command line. Imports nothing of the program but its exit statuses."""
 
 import argparse
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -15,6 +16,7 @@ _ENVIRONMENT = """
 
 environment:
   SPACES_SECRET_KEY   the secret key (nsec or hex), used where no --key-file is given
+  SPACES_KEY_PASSWORD the password of an encrypted key (ncryptsec), asked for otherwise
   SPACES_<SETTING>    any setting, e.g. SPACES_RELAYS, SPACES_NAME, SPACES_MICROPHONE
 
 A headless process prints one JSON object a line and reads intents the same way;
@@ -26,7 +28,7 @@ see the README.
 _SETTINGS = (
     ("--mic", "microphone", "SPEC", "microphone: default, a device, tone:HZ, file:PATH or none"),
     ("--speaker", "speaker", "SPEC", "speaker: default, a device, file:PATH or null"),
-    ("--key-file", "key_file", "PATH", "file with the secret key (mode 0600, nsec or hex)"),
+    ("--key-file", "key_file", "PATH", "file with the key (mode 0600; nsec, ncryptsec or hex)"),
     ("--account", "account", "NAME", "kept key to sign with: its label or public key"),
     ("--name", "name", "NAME", "the name that others see"),
     ("--max-outputs", "max_outputs", "N", "people to send sound to at most"),
@@ -48,6 +50,7 @@ class Arguments(argparse.Namespace):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"(nsec1|ncryptsec1|bunker://)\S+", r"\1...", message)  # typed by mistake
         self.exit(ExitStatus.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -125,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         help="address to listen on (default 127.0.0.1:7447; port 0 takes a free one)",
     )  # fmt: skip
     relay.add_argument("--store", metavar="PATH", help="database file (default: in memory)")
+    _add_account(add("account", "keep keys here, and connect remote signers", common=False))
     _add_json(add("status", "say what the controller is doing"))
     add("stop", "leave the space and end the controller")
     add("doctor", "examine terminal, sound and relays; safe to paste")
@@ -150,6 +154,46 @@ def _add_host(host: argparse.ArgumentParser) -> None:
         "--starts", type=_time, default=0, metavar="TIME",
         help="only announce it for then: 2030-05-01T20:00, local time unless it names a zone",
     )  # fmt: skip
+
+
+def _add_account(account: argparse.ArgumentParser) -> None:
+    actions = account.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        parser = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        parser.add_argument(
+            "--profile", metavar="NAME", default=argparse.SUPPRESS, help="profile that uses the key"
+        )
+        return parser
+
+    def add_which(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+        text = "its label, or its public key or the beginning of that"
+        parser.add_argument("which", nargs=nargs, default="", metavar="ACCOUNT", help=text)
+
+    _add_json(add("list", "show what is kept; a star marks the key that this profile uses"))
+    new = add("add", "keep a key: an nsec, ncryptsec, hex or words, typed or on stdin")
+    new.add_argument("--new", action="store_true", help="make a key, with twelve words")
+    add_which(add("use", "sign with this key from the next start"))
+    forget = add("forget", "delete a key from this machine")
+    add_which(forget)
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    backup = add("backup", "show the words of a key, or the key encrypted with a password")
+    add_which(backup, "?")
+    connect = add("connect", "connect a remote signer: its bunker:// address is typed or on stdin")
+    connect.add_argument(
+        "--relay", dest="relays", action="append", metavar="URL", default=argparse.SUPPRESS,
+        help="relay to meet it on, if it is to scan an address of ours",
+    )  # fmt: skip
+    for parser in (new, connect):
+        parser.add_argument("--label", default="", metavar="TEXT", help="what to call it")
+        parser.add_argument(
+            "--store", choices=("keyring", "encrypted", "insecure-plaintext"), default="keyring",
+            help="where the secret is kept: the desktop's keyring (default), or a file",
+        )  # fmt: skip
+        parser.add_argument(
+            "--insecure-plaintext", dest="store", action="store_const", const="insecure-plaintext",
+            help="the same as --store insecure-plaintext",
+        )  # fmt: skip
 
 
 def _add_common(parser: argparse.ArgumentParser, before: str = "") -> None:
