@@ -13,6 +13,7 @@ from tui.nostr.pool import Pool
 from tui.relay.server import RelayServer
 from tui.rtc.peer import PeerSettings
 from tui.spaces.events import Metrics, SpaceRef
+from tui.spaces.roles import Role
 from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
 
 
@@ -117,6 +118,15 @@ class Diary:
         self.lines: list[str] = []
         self.connections: list[tuple[str, str]] = []
         self.joins = 0
+        self.invitations: list[tuple[str, str]] = []
+        self.roles: list[tuple[str, Role, str]] = []
+        self.removals: list[tuple[str, str, str]] = []
+        self.barred: list[str] = []
+        self.denials: list[tuple[str, str]] = []
+        self.muted_by: list[str] = []
+        self.chat_ids: frozenset[str] = frozenset()
+        self.reactions: list[tuple[str, str]] = []
+        self.journal_ids: frozenset[str] = frozenset()
 
     def participant_changed(self, pubkey: str) -> None:
         self.participants.append(pubkey)
@@ -135,6 +145,33 @@ class Diary:
 
     def speech_requested(self, pubkey: str) -> None:
         self.hands.append(pubkey)
+
+    def invited(self, by: str, message: str) -> None:
+        self.invitations.append((by, message))
+
+    def role_changed(self, pubkey: str, role: Role, by: str) -> None:
+        self.roles.append((pubkey, role, by))
+
+    def removed(self, pubkey: str, by: str, reason: str) -> None:
+        self.removals.append((pubkey, by, reason))
+
+    def barred_changed(self, pubkey: str) -> None:
+        self.barred.append(pubkey)
+
+    def denied(self, by: str, reason: str) -> None:
+        self.denials.append((by, reason))
+
+    def mute_asked(self, by: str) -> None:
+        self.muted_by.append(by)
+
+    def chat_changed(self, ids: frozenset[str]) -> None:
+        self.chat_ids |= ids
+
+    def reacted(self, pubkey: str, emoji: str) -> None:
+        self.reactions.append((pubkey, emoji))
+
+    def journal_changed(self, ids: frozenset[str]) -> None:
+        self.journal_ids |= ids
 
     def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
         self.lines.append(text)

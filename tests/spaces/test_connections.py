@@ -179,7 +179,7 @@ async def test_an_attempt_that_leads_nowhere_does_not_end_the_connection_that_is
     second = await sit(guest)
     await until(lambda: first.session.link_state(guest.pubkey) == "connected")
     first.diary.connections.clear()
-    monkeypatch.setattr(attempts, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(attempts, "OFFER_SECONDS", 0.2)
     replayed = by_hand(2)
     assert replayed.me == guest.pubkey
     await replayed.say(replayed.writer.reserve(now() + 2, host.pubkey, "consumer", Metrics()))

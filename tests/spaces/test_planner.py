@@ -144,15 +144,36 @@ def test_whoever_refused_is_not_asked_again_for_a_minute_while_there_are_others(
         del scene.connections.links[second]
 
 
-def test_the_only_parent_is_asked_again_after_a_few_seconds() -> None:
+def test_the_only_parent_is_asked_again_after_pauses_that_grow_up_to_a_minute() -> None:
     scene = Scene(ANN)
     scene.enter(HOST, ANN)
     assert scene.plan() == [(HOST, "consumer")]
-    for _ in range(3):
+    for pause in (5, 10, 20, 40, 60, 60):
         scene.refused(HOST)
         assert scene.plan(0) == []
-        assert scene.plan(planner.RETRY_SECONDS - 0.1) == []
-        assert scene.plan(0.2) == [(HOST, "consumer")]
+        assert scene.plan(pause - 0.1) == []
+        assert scene.plan(pause / 4 + 0.2) == [(HOST, "consumer")]
+    scene.connected(HOST, LinkKind.PROVIDER)
+    assert scene.plan() == []
+    del scene.connections.links[HOST]
+    assert scene.plan() == [(HOST, "consumer")]
+    scene.refused(HOST)
+    assert scene.plan() == []
+    assert scene.plan(5 * 1.25 + 0.1) == [(HOST, "consumer")]  # it begins anew
+
+
+def test_many_who_were_refused_at_once_do_not_ask_again_at_once() -> None:
+    again = set()
+    for number in range(20):
+        scene = Scene(f"{number:064x}")
+        scene.enter(HOST)
+        assert scene.plan() == [(HOST, "consumer")]
+        scene.refused(HOST)
+        scene.plan(planner.RETRY_SECONDS)
+        while not scene.plan(0.1):
+            pass
+        again.add(round(scene.now, 1))
+    assert len(again) > 5
 
 
 def test_a_parent_that_left_the_stage_is_left_for_another() -> None:
@@ -211,7 +232,7 @@ def test_whoever_is_connected_is_not_asked_and_a_lost_connection_is_made_again()
     assert scene.plan() == [(BOB, "mutual")]
     scene.refused(BOB)
     assert scene.plan(1) == []
-    assert scene.plan(planner.RETRY_SECONDS) == [(BOB, "mutual")]
+    assert scene.plan(planner.RETRY_SECONDS * 1.25) == [(BOB, "mutual")]
 
 
 def test_a_promoted_listener_becomes_part_of_the_mesh_and_keeps_hearing_meanwhile() -> None:

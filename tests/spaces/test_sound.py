@@ -1,17 +1,19 @@
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import pytest
+
 from tui.audio.packet import OpusPacket
 from tui.spaces.sound import Sound
+from tui.spaces.tasks import Tasks
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 
 async def test_a_microphone_that_is_gone_is_a_problem_and_nothing_more(until: Until) -> None:
     changes: list[str] = []
-    async with AsyncExitStack() as devices, asyncio.TaskGroup() as tasks:
+    async with AsyncExitStack() as devices, Tasks() as tasks:
         sound = make(tasks, "file:/nowhere/voice.wav", changed=lambda: changes.append("changed"))
         await sound.open(devices)
         assert sound.has_microphone
@@ -23,10 +25,13 @@ async def test_a_microphone_that_is_gone_is_a_problem_and_nothing_more(until: Un
         sound.set_microphone(may_speak=False, muted=True)
 
 
-async def test_the_microphone_is_heard_only_by_right_and_unmuted(until: Until) -> None:
+async def test_the_microphone_is_heard_only_by_right_and_unmuted(
+    until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spoken: list[OpusPacket] = []
-    async with AsyncExitStack() as devices, asyncio.TaskGroup() as tasks:
-        sound = make(tasks, "tone:440", spoken=spoken.append)
+    async with AsyncExitStack() as devices, Tasks() as tasks:
+        sound = make(tasks, "tone:440")
+        monkeypatch.setattr(sound.forwarder, "send_own", spoken.append)
         await sound.open(devices)
         for _ in range(3):  # also when the right comes back before the device is closed
             sound.set_microphone(may_speak=True, muted=False)
@@ -39,18 +44,16 @@ async def test_the_microphone_is_heard_only_by_right_and_unmuted(until: Until) -
 
 
 def make(
-    tasks: asyncio.TaskGroup,
+    tasks: Tasks,
     microphone: str,
     *,
-    spoken: Callable[[OpusPacket], None] = lambda _packet: None,
     changed: Callable[[], None] = lambda: None,
 ) -> Sound:
     return Sound(
         "a" * 64,
         microphone=microphone,
         speaker="null",
-        tasks=tasks,
-        on_spoken=spoken,
+        spawn=tasks.spawn,
         on_talking=lambda _origin, _change: None,
         on_changed=changed,
         monotonic=time.monotonic,

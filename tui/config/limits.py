@@ -81,6 +81,7 @@ WAITING_DRAFTS = 1_000  # events of one session that wait to be signed
 SPACE_PASSWORD_CHARS = 1_024  # of a space's password that count; nobody types more
 THROTTLED = 10_000  # people whose rate is remembered by one throttle; about 1.5 MB
 WAITING_OFFERS = 32  # peers that we said yes to and whose offer has not come
+HANDLED_SIGNALS = 4_096  # signalling events remembered, so that none is played back in its minute
 EARLY_REQUESTS = 64  # connection requests kept until the asker's JOIN or promotion is here
 REFUSALS = 1_000  # peers remembered for having refused us
 
@@ -113,6 +114,8 @@ JITTER_SPAN = 0.500  # seconds of sound waiting; beyond that the oldest goes, to
 
 # nostr: relays and the pool
 RELAYS = 32  # relays of one pool
+LISTED_RELAYS = 16  # of one NIP-65 list and direction; the NIP advises two to four
+LISTED_TAGS = 256  # tags of a NIP-65 list that are looked at
 RELAY_URL_CHARS = 255  # a relay's address; NIP-19 cannot carry a longer one
 RELAY_TEXT_CHARS = 200  # a NOTICE or reason that is shown; the rest is cut off
 RELAY_FRAME_BYTES = 1024 * 1024  # beyond it the connection ends; above EVENT_BYTES so that one

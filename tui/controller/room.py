@@ -130,6 +130,38 @@ class Room:
         """See `tui.spaces.session.Observer`."""
         self._board.occurred(SpeechRequested(pubkey))
 
+    def invited(self, by: str, message: str) -> None:
+        """See `tui.spaces.session.Observer`."""
+        self._board.log("info", f"{by} asks whether you want to speak: {message}")
+
+    def role_changed(self, pubkey: str, role: SpaceRole, by: str) -> None:
+        """See `tui.spaces.session.Observer`."""
+        self._board.log("info", f"{pubkey} is {_ROLES[role]} by {by}")
+
+    def removed(self, pubkey: str, by: str, reason: str) -> None:
+        """See `tui.spaces.session.Observer`."""
+        self._board.log("info", f"{pubkey} was removed by {by}: {reason}")
+
+    def barred_changed(self, pubkey: str) -> None:
+        """See `tui.spaces.session.Observer`."""
+
+    def denied(self, by: str, reason: str) -> None:
+        """See `tui.spaces.session.Observer`."""
+        self._board.log("info", f"{by} turned your hand down: {reason}")
+
+    def mute_asked(self, by: str) -> None:
+        """See `tui.spaces.session.Observer`."""
+        self._board.log("info", f"{by} has muted you")
+
+    def chat_changed(self, ids: frozenset[str]) -> None:
+        """See `tui.spaces.session.Observer`."""
+
+    def reacted(self, pubkey: str, emoji: str) -> None:
+        """See `tui.spaces.session.Observer`."""
+
+    def journal_changed(self, ids: frozenset[str]) -> None:
+        """See `tui.spaces.session.Observer`."""
+
     def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
         """See `tui.spaces.session.Observer`."""
         self._board.log(level, text)

@@ -20,21 +20,30 @@ _MEMORY: Final = 64 * 1024 * 1024
 
 
 class AccessKey:
-    """Seals and opens under a space's password. Shows neither password nor key."""
+    """Seals and opens under a space's password, once `prepare` was awaited. Shows no secret.
 
-    __slots__ = ("_key",)
+    Spellings of a password that look alike (NFKC) are the same.
+    """
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    __slots__ = ("_key", "_password", "_salt")
+
+    def __init__(self, password: str, space: SpaceRef) -> None:
+        text = unicodedata.normalize("NFKC", password[: limits.SPACE_PASSWORD_CHARS])
+        self._password = text.encode(errors="surrogatepass")
+        self._salt = str(space).encode(errors="surrogatepass")
+        self._key = b""
 
     @classmethod
     async def derive(cls, password: str, space: SpaceRef) -> "AccessKey":
-        """The key, made in a thread; spellings that look alike (NFKC) are the same password."""
-        text = unicodedata.normalize("NFKC", password[: limits.SPACE_PASSWORD_CHARS]).encode(
-            errors="surrogatepass"
-        )
-        salt = str(space).encode()
-        return cls(await asyncio.to_thread(_derive, text, salt))
+        """A key that is ready."""
+        key = cls(password, space)
+        await key.prepare()
+        return key
+
+    async def prepare(self) -> None:
+        """Make the key of the password, in a thread."""
+        self._key = await asyncio.to_thread(_derive, self._password, self._salt)
+        self._password = b""
 
     def seal(self, text: str) -> str:
         """The payload of 1 to 65535 bytes of text; raises `nip44.InvalidPayload`."""

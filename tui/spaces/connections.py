@@ -14,11 +14,9 @@ import msgspec
 
 from tui.audio.packet import OpusPacket
 from tui.config import limits
-from tui.nostr.nip44 import InvalidPayload
 from tui.rtc.forwarding import Forwarder, LinkKind
-from tui.rtc.peer import Candidate, Peer, PeerSettings
-from tui.spaces.attempts import CONFIRM_SECONDS, Attempt, Refused
-from tui.spaces.codec import UnreadableSdp
+from tui.rtc.peer import Peer, PeerSettings
+from tui.spaces.attempts import CONFIRM_SECONDS, Attempt, Declined, Refused
 from tui.spaces.events import (
     CandidateFound,
     ConnectionConfirmed,
@@ -28,16 +26,23 @@ from tui.spaces.events import (
     Metrics,
     SdpAnswered,
     SdpOffered,
-    SpaceEvent,
+    Signal,
 )
 from tui.spaces.state import SpaceState
-from tui.spaces.wire import Wire
+from tui.spaces.tasks import Spawn
+from tui.spaces.throttle import Throttle
+from tui.spaces.wire import PlainSignalling, Wire
 
 log = logging.getLogger(__name__)
 
 _Sealed = SdpOffered | SdpAnswered | CandidateFound
 
 OVERLAP_SECONDS = 1.0  # a replaced connection stays up until the other side has the new one too
+REQUESTS = 6  # RESERVEs of one peer that are answered at once, and then
+REQUEST_SECONDS = 5.0  # one in so many seconds
+
+FULL = "no output free"
+SEALED_ONLY = "only encrypted signalling is accepted"
 
 
 class Link(msgspec.Struct):
@@ -48,22 +53,22 @@ class Link(msgspec.Struct):
 
 
 class Connections:
-    """All connections of one session; every task of it runs in `tasks`.
+    """All connections of one session; `spawn` starts its tasks.
 
     `changed(pubkey, state)` hears of `connecting`, `connected`, `failed`, `closed`.
     """
 
     def __init__(
         self,
-        *,
         state: SpaceState,
-        forwarder: Forwarder,
         wire: Wire,
+        forwarder: Forwarder,
+        *,
         metrics: Metrics,
         settings: PeerSettings,
-        tasks: asyncio.TaskGroup,
+        spawn: Spawn,
         changed: Callable[[str, str], None],
-        now: Callable[[], float],
+        monotonic: Callable[[], float],
         nonce: Callable[[], str],
     ) -> None:
         self._me = wire.me
@@ -72,15 +77,15 @@ class Connections:
         self._wire = wire
         self._metrics = metrics
         self._settings = settings
-        self._tasks = tasks
+        self._spawn = spawn
         self._changed = changed
-        self._now = now
         self._nonce = nonce
         self.links: dict[str, Link] = {}
         self.refusals: OrderedDict[str, str] = OrderedDict()
         self._asking: dict[str, Attempt] = {}
         self._serving: dict[str, Attempt] = {}
         self._early: OrderedDict[str, tuple[float, ConnectionReserved]] = OrderedDict()
+        self._throttle = Throttle(REQUESTS, REQUEST_SECONDS, monotonic)
         self._peers: set[Peer] = set()
         self._closing = False
 
@@ -106,12 +111,25 @@ class Connections:
         served = self._serving.get(other)
         if self._closing or other in self._asking or (served and served.type == connection):
             return
+        if not self._wire.may_signal(other):
+            self._refuse(other, SEALED_ONLY)
+            return
         self._begin(self._asking, other, connection)
 
     def drop(self, other: str, reason: str) -> None:
         """End a connection and say so."""
         self._say_drop(other, reason)
         self._forget(other, "closed")
+
+    @property
+    def others(self) -> set[str]:
+        """Everybody with whom we have a connection, or are making one."""
+        return {*self.links, *self._asking, *self._serving}
+
+    def expel(self, other: str, reason: str) -> None:
+        """Somebody may not be here: they are told, and nothing of theirs stays."""
+        self._say_drop(other, reason)
+        self.gone(other)
 
     def gone(self, other: str) -> None:
         """Somebody left the space: nothing of theirs stays."""
@@ -128,15 +146,18 @@ class Connections:
         self.links.clear()
         for attempt in (*self._asking.values(), *self._serving.values()):
             attempt.refuse("leaving")
-        await asyncio.gather(*(self._close_peer(peer) for peer in list(self._peers)))
+        closing = (self._close_peer(peer) for peer in list(self._peers))
+        await asyncio.gather(*closing, return_exceptions=True)
 
     # -- what the others say
 
-    def handle(self, event: SpaceEvent) -> None:
+    def handle(self, event: Signal) -> None:
         """Take in a signalling event that is for us."""
         if self._closing:
             return
         other = event.signer
+        if isinstance(event, ConnectionReserved | ConnectionConfirmed | ConnectionDropped):
+            self._wire.writer.heard(event, self._wire.now())
         match event:
             case ConnectionReserved():
                 self._reserved(event)
@@ -144,57 +165,65 @@ class Connections:
                 if attempt := self._asking.get(other):
                     attempt.confirm()
             case SdpOffered():
-                if attempt := self._serving.get(other):
-                    self._read(attempt, event, attempt.describe)
+                self._read(self._serving.get(other), event)
             case SdpAnswered():
-                if attempt := self._asking.get(other):
-                    self._read(attempt, event, attempt.describe)
+                self._read(self._asking.get(other), event)
             case CandidateFound():
-                if attempt := self._asking.get(other) or self._serving.get(other):
-                    self._read(attempt, event, attempt.add_candidates)
+                self._read(self._asking.get(other) or self._serving.get(other), event)
             case ConnectionDropped():
                 self._dropped(event)
 
     def retry_early(self) -> None:
         """Look again at requests that came before their asker's JOIN or promotion."""
         for other, (since, early) in list(self._early.items()):
-            late = self._now() - since > CONFIRM_SECONDS
-            if late or self._judge(early) is None:
+            late = self._wire.now() - since > CONFIRM_SECONDS
+            if late or self._judge(other, early.type) is None:
                 del self._early[other]
                 self._reserved(early, last=True)
 
     def _reserved(self, event: ConnectionReserved, *, last: bool = False) -> None:
         other = event.signer
+        if not last and not self._throttle.allows(other):
+            self._forwarder.drops["too many requests to connect"] += 1
+            return
         mine = self._asking.get(other)
         if mine and mine.type == event.type == "mutual":
             if self._me < other:
                 return
             mine.refuse("the other side asks")
-        reason = self._judge(event)
+        reason = self._judge(other, event.type)
         if reason is None:
+            self._make_room()
             self._begin(self._serving, other, event.type)
-        elif last or reason == "no output free":
+        elif last or reason in (FULL, SEALED_ONLY) or self._state.is_barred(other):
             self._say_drop(other, reason)
         else:
-            self._early[other] = self._now(), event
+            self._early[other] = self._wire.now(), event
             while len(self._early) > limits.EARLY_REQUESTS:
                 self._early.popitem(last=False)
 
-    def _judge(self, event: ConnectionReserved) -> str | None:
+    def _judge(self, other: str, connection: ConnectionType) -> str | None:
         """Why we refuse what is asked, or `None` to accept."""
-        other = event.signer
-        if not self._state.is_present(other, self._now()):
-            return "not in the space"
+        if not self._state.is_present(other, self._wire.now()):
+            return self._state.is_admitted(other) or "not in the space"
+        if not self._wire.may_signal(other):
+            return SEALED_ONLY
         we_speak = self._state.role_of(self._me).speaks
-        if event.type != "consumer":
-            both = self._state.role_of(other).speaks and (we_speak or event.type == "provider")
+        if connection != "consumer":
+            both = self._state.role_of(other).speaks and (we_speak or connection == "provider")
             return None if both else "not on stage"
         if not we_speak:
             return "not on stage"
         served = {pk for pk, link in self.links.items() if link.kind is LinkKind.CONSUMER}
-        served |= {pk for pk, a in self._serving.items() if a.type == "consumer"}
+        served |= {pk for pk, a in self._serving.items() if a.type == "consumer" and a.holds_output}
         full = len(served - {other}) >= self._metrics.max_audio_outputs
-        return "no output free" if full else None
+        return FULL if full else None
+
+    def _make_room(self) -> None:
+        """Whoever asks without ever making an offer must not keep others from asking."""
+        waiting = [attempt for attempt in self._serving.values() if attempt.waits_for_offer]
+        if len(waiting) >= limits.WAITING_OFFERS:
+            waiting[0].fail(Declined("others ask, too"))
 
     def _dropped(self, event: ConnectionDropped) -> None:
         other = event.signer
@@ -204,13 +233,22 @@ class Connections:
         else:
             self._forget(other, "closed")
 
-    def _read(self, attempt: Attempt, event: _Sealed, take: Callable[[str], None]) -> None:
-        self._tasks.create_task(self._unseal(attempt, event, take))
+    def _read(self, attempt: Attempt | None, event: _Sealed) -> None:
+        if attempt is None:
+            self._forwarder.drops["signalling of no connection"] += 1
+        elif isinstance(event, CandidateFound) and not attempt.takes_candidates():
+            self._forwarder.drops["too many candidates"] += 1
+        else:
+            self._spawn(self._unseal(attempt, event))
 
-    async def _unseal(self, attempt: Attempt, event: _Sealed, take: Callable[[str], None]) -> None:
+    async def _unseal(self, attempt: Attempt, event: _Sealed) -> None:
         try:
-            take(await self._wire.unseal(attempt.other, event.content))
-        except (InvalidPayload, UnreadableSdp) as error:
+            content = await self._wire.unseal(attempt.other, event.content)
+            if isinstance(event, CandidateFound):
+                attempt.add_candidates(content)
+            else:
+                attempt.describe(content)
+        except Exception as error:  # a stranger's secrets, a signer's troubles
             if isinstance(event, CandidateFound):  # the others may do
                 self._forwarder.drops["unreadable candidate"] += 1
             else:
@@ -223,10 +261,16 @@ class Connections:
             before.refuse("asked again")
         asking = attempts is self._asking
         attempt = Attempt(
-            other, connection, asking=asking, wire=self._wire, new_peer=self._new_peer
+            other,
+            connection,
+            asking=asking,
+            wire=self._wire,
+            new_peer=self._new_peer,
+            judge=lambda attempt: self._judge(attempt.other, attempt.type),
+            spawn=self._spawn,
         )
         attempts[other] = attempt
-        self._tasks.create_task(self._make(attempt, attempts))
+        self._spawn(self._make(attempt, attempts))
 
     async def _make(self, attempt: Attempt, attempts: dict[str, Attempt]) -> None:
         other = attempt.other
@@ -245,7 +289,7 @@ class Connections:
     def _failed(self, attempt: Attempt, attempts: dict[str, Attempt], error: Exception) -> None:
         other = attempt.other
         if attempt.peer is not None:
-            self._tasks.create_task(self._close_peer(attempt.peer))
+            self._spawn(self._close_peer(attempt.peer))
         if attempts.get(other) is not attempt:
             return  # overtaken by another attempt with the same peer
         if not isinstance(error, Refused):
@@ -253,7 +297,8 @@ class Connections:
             # A DROP would also end what else there is with the same peer.
             both_ask = other in self._asking and other in self._serving
             if other not in self.links and not both_ask:
-                self._say_drop(other, "no answer")
+                told = isinstance(error, Declined | PlainSignalling)
+                self._say_drop(other, str(error) if told else "no answer")
         if attempt.asking:
             self._refuse(other, str(error) or "no answer")
 
@@ -280,15 +325,12 @@ class Connections:
                 if current():
                     self._lost(other)
 
-        def on_candidate(candidate: Candidate | None) -> None:
-            self._tasks.create_task(attempt.send_candidate(candidate))
-
         peer = Peer(
             self._settings,
             on_packet=on_packet,
             on_message=on_message,
             on_state=on_state,
-            on_candidate=on_candidate,
+            on_candidate=attempt.found,
         )
         self._peers.add(peer)
         return peer
@@ -299,7 +341,7 @@ class Connections:
         before = self.links.pop(other, None)
         if before is not None:
             self._forwarder.remove_link(other)
-            self._tasks.create_task(self._close_peer(before.peer, OVERLAP_SECONDS))
+            self._spawn(self._close_peer(before.peer, OVERLAP_SECONDS))
         if kind is LinkKind.PROVIDER:
             for old in [pk for pk, link in self.links.items() if link.kind is LinkKind.PROVIDER]:
                 self.drop(old, "moved")
@@ -327,7 +369,7 @@ class Connections:
         link = self.links.pop(other, None)
         if link is not None:
             self._forwarder.remove_link(other)
-            self._tasks.create_task(self._close_peer(link.peer))
+            self._spawn(self._close_peer(link.peer))
             self._changed(other, state)
 
     def _refuse(self, other: str, reason: str) -> None:

@@ -1,6 +1,7 @@
 """What relays say about one space, checked, with a count of what was dropped and why."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 
 from tui.config import limits
@@ -8,16 +9,28 @@ from tui.nostr.event import Event
 from tui.nostr.filter import Filter
 from tui.nostr.pool import Pool, Subscription
 from tui.spaces import codec, events
-from tui.spaces.events import Signal, SpaceEvent, SpaceRef, SpeechAsked
+from tui.spaces.access import AccessKey
+from tui.spaces.events import Signal, SpaceCreated, SpaceEvent, SpaceRef, SpeechAsked
+from tui.spaces.share import ROOM
 from tui.spaces.state import HAND_LIFETIME
+from tui.spaces.throttle import Throttle
 
 HISTORY_SECONDS = 3.0  # relays that take longer to send the past are not waited for
 HISTORY_GRACE = 0.2  # after the first relay has sent it, the others get so long
 FRESH_SECONDS = 60  # signalling older than that is a replay from a relay's store
+PRESENCE_SECONDS = 3600  # JOINs without an end of their own count as long as a connection lives
+SIGNALS = 64  # of one peer to us at once, and then
+SIGNAL_SECONDS = 0.25  # one in so many seconds
+HANDS = 20  # requests to speak and to mute of one peer at once, and then
+HAND_SECONDS = 2.0  # one in so many seconds
 
 
 class Inbox:
-    """One session's subscriptions: `on_event` hears of the space, `on_signal` what is for us."""
+    """One session's subscriptions: `on_event` hears of the space, `on_signal` what is for us.
+
+    `access` opens the JOINs of a space with a password; `relays` are those of the space, all of the
+    pool's if empty.
+    """
 
     def __init__(
         self,
@@ -25,9 +38,12 @@ class Inbox:
         me: str,
         pool: Pool,
         *,
-        on_event: Callable[[SpaceEvent], None],
+        on_event: Callable[[SpaceEvent, Event], None],
         on_signal: Callable[[Signal], None],
         now: Callable[[], float],
+        monotonic: Callable[[], float],
+        access: AccessKey | None = None,
+        relays: tuple[str, ...] = (),
     ) -> None:
         self._space = space
         self._me = me
@@ -35,29 +51,42 @@ class Inbox:
         self._on_event = on_event
         self._on_signal = on_signal
         self._now = now
+        self._relays = relays or None
+        self._signals = Throttle(SIGNALS, SIGNAL_SECONDS, monotonic)
+        self._hands = Throttle(HANDS, HAND_SECONDS, monotonic)
+        self._handled: OrderedDict[str, None] = OrderedDict()
         self._subscriptions: list[Subscription] = []
-        self._past = asyncio.Event()
+        self._acts_heard = asyncio.Event()
+        self._crowd_heard = asyncio.Event()
+        self._open_join = access.open if access is not None else None
+        self.unreadable: set[str] = set()
+        """Who has sent a JOIN that could not be read with the password."""
         self.dropped: dict[str, int] = {}
 
     def open(self) -> None:
-        """Subscribe; by kinds, `#s` and `#h` or `#p`, since some relays fail on three tags."""
+        """Subscribe; by kinds and two tags at most, since some relays fail on three.
+
+        Who may do what is asked for apart from who is there, so that no crowd keeps it from us.
+        """
         now, here = int(self._now()), (self._space.id,)
-        of_space: dict[str, tuple[str, ...]] = {"s": here, "h": (self._space.host,)}
-        about = [
-            Filter(kinds=(events.CREATE_SPACE,), authors=(self._space.host,)),
+        host = (self._space.host,)
+        of_space: dict[str, tuple[str, ...]] = {"s": here, "h": host}
+        acts = [
+            Filter(kinds=(events.CREATE_SPACE,), authors=host),
             Filter(kinds=events.LASTING_KINDS, tags=of_space),
-            Filter(
-                kinds=events.PRESENCE_KINDS, tags=of_space, since=now - events.OPEN_JOIN_LIFETIME
-            ),
+            Filter(kinds=events.SPEECH_KINDS, tags=of_space, since=now - FRESH_SECONDS),
+            Filter(kinds=(ROOM,), authors=host, tags={"d": here}),
+        ]
+        crowd = [
+            Filter(kinds=events.PRESENCE_KINDS, tags=of_space, since=now - PRESENCE_SECONDS),
             Filter(kinds=events.GRAPH_KINDS, tags=of_space, since=now - events.CONNECTION_LIFETIME),
         ]
         to_us = Filter(
             kinds=events.SIGNAL_KINDS, tags={"s": here, "p": (self._me,)}, since=now - FRESH_SECONDS
         )
-        self._subscriptions = [
-            self._pool.subscribe(about, self._receive, on_eose=lambda _: self._past.set()),
-            self._pool.subscribe([to_us], self._receive_signal),
-        ]
+        self._subscribe(acts, self._receive, heard=self._acts_heard)
+        self._subscribe(crowd, self._receive, heard=self._crowd_heard)
+        self._subscribe([to_us], self._receive_signal)
 
     def close(self) -> None:
         """Hear no more."""
@@ -68,39 +97,79 @@ class Inbox:
         """Wait for the first relay's past, and a moment for the others'; false if none came."""
         try:
             async with asyncio.timeout(HISTORY_SECONDS):
-                await self._past.wait()
+                await self._acts_heard.wait()
+                await self._crowd_heard.wait()
         except TimeoutError:
-            return False
-        await asyncio.sleep(HISTORY_GRACE if len(self._pool.urls) > 1 else 0)
+            return self._acts_heard.is_set()
+        await asyncio.sleep(HISTORY_GRACE if len(self._relays or self._pool.urls) > 1 else 0)
         return True
+
+    def _subscribe(
+        self,
+        filters: list[Filter],
+        receive: Callable[[Event, str], None],
+        *,
+        heard: asyncio.Event | None = None,
+    ) -> None:
+        self._subscriptions.append(
+            self._pool.subscribe(
+                filters,
+                receive,
+                on_eose=lambda _: heard.set() if heard is not None else None,
+                relays=self._relays,
+                page=heard is not None,
+            )
+        )
 
     def _receive(self, event: Event, _relay: str) -> None:
         found = self._read(event)
-        if isinstance(found, SpeechAsked) and self._now() - found.at > HAND_LIFETIME:
+        if found is None:
+            return
+        if event.kind in events.SPEECH_KINDS and not self._hands.allows(found.signer):
+            self._count("too many hands")
+        elif isinstance(found, SpeechAsked) and self._now() - found.at > HAND_LIFETIME:
             self._count("a hand of long ago")  # not stored by relays: dated back to be first
-        elif found is not None:
-            self._on_event(found)
+        else:
+            self._on_event(found, event)
 
     def _receive_signal(self, event: Event, _relay: str) -> None:
         found = self._read(event)
-        # Two sessions of ours may share a pool; what a relay sends unasked is no signal either.
-        fresh = found is not None and self._now() - found.at <= FRESH_SECONDS
-        if isinstance(found, Signal) and fresh and found.to == self._me != found.signer:
+        if not isinstance(found, Signal) or found.to != self._me or found.signer == self._me:
+            return  # two sessions of ours may share a pool
+        if self._now() - found.at > FRESH_SECONDS:
+            self._count("signalling of long ago")
+        elif found.id in self._handled:
+            self._count("signalling played back")
+        elif not self._signals.allows(found.signer):
+            self._count("too much signalling")
+        else:
+            self._handled[found.id] = None
+            if len(self._handled) > limits.HANDLED_SIGNALS:
+                self._handled.popitem(last=False)
             self._on_signal(found)
 
     def _read(self, event: Event) -> SpaceEvent | None:
         try:
-            found = codec.decode(event)
+            found = codec.decode(event, self._open_join)
         except codec.InvalidSpaceEvent as error:
+            if event.kind == events.JOIN_SPACE and self._open_join is not None:
+                self._remember_unreadable(event.pubkey)
             self._count(str(error))
             return None
         if found.space != self._space:
-            return None  # another space of the same host
+            if not isinstance(found, SpaceCreated):  # the host's other spaces come with this one
+                self._count("of another space")
+            return None
         if found.at > self._now() + limits.FUTURE_SECONDS:
             self._count("dated in the future")
             return None
         return found
 
+    def _remember_unreadable(self, pubkey: str) -> None:
+        if len(self.unreadable) < limits.PEOPLE:
+            self.unreadable.add(pubkey)
+
     def _count(self, reason: str) -> None:
-        if reason in self.dropped or len(self.dropped) < limits.DROP_REASONS:
-            self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        if reason not in self.dropped and len(self.dropped) >= limits.DROP_REASONS:
+            reason = "other reasons"
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1

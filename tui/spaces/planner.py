@@ -1,7 +1,9 @@
 """Which connections there should be: a full mesh on the stage, one parent for a listener."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from tui.config import limits
 from tui.rtc.forwarding import LinkKind
@@ -10,9 +12,14 @@ from tui.spaces.state import SpaceState
 from tui.spaces.tree import choose_parent
 
 REFUSAL_SECONDS = 60.0  # whom we asked in vain is not asked again for so long
-RETRY_SECONDS = 5.0  # the same, when there is nobody else to ask
+RETRY_SECONDS = 5.0  # the same, when there is nobody else to ask; it doubles with each refusal
 MESH_GRACE = 2.0  # the higher pubkey waits so long for the lower one to ask
 DEMOTED_GRACE = 10.0  # a link to somebody off the stage lingers so long, until another is made
+
+
+class _Refusal(NamedTuple):
+    since: float
+    times: int
 
 
 class Planner:
@@ -35,7 +42,7 @@ class Planner:
         self._connections = connections
         self._now = now
         self._monotonic = monotonic
-        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._refused: OrderedDict[str, _Refusal] = OrderedDict()
         self._missing: dict[str, float] = {}
         self._unwanted: dict[str, float] = {}
 
@@ -52,19 +59,34 @@ class Planner:
 
     def _remember_refusals(self) -> None:
         now = self._monotonic()
+        for other in self._connections.links:
+            self._refused.pop(other, None)
         while self._connections.refusals:
             other, _ = self._connections.refusals.popitem(last=False)
-            self._refused.pop(other, None)
-            self._refused[other] = now
+            before = self._refused.pop(other, None)
+            self._refused[other] = _Refusal(now, before.times + 1 if before else 1)
         while self._refused:
-            other, since = next(iter(self._refused.items()))
-            if now - since < REFUSAL_SECONDS and len(self._refused) <= limits.REFUSALS:
+            other, refusal = next(iter(self._refused.items()))
+            remembered = now - refusal.since < 2 * REFUSAL_SECONDS
+            if remembered and len(self._refused) <= limits.REFUSALS:
                 break
             del self._refused[other]
 
+    def _lately_refused(self) -> list[str]:
+        now = self._monotonic()
+        return [who for who, found in self._refused.items() if now - found.since < REFUSAL_SECONDS]
+
     def _rests(self, other: str) -> bool:
-        """Whether `other` refused so lately that asking again would only annoy."""
-        return self._monotonic() - self._refused.get(other, -REFUSAL_SECONDS) < RETRY_SECONDS
+        """Whether `other` refused so lately that asking again would only annoy.
+
+        The pause grows, and differs from listener to listener: many may have been refused at once.
+        """
+        refusal = self._refused.get(other)
+        if refusal is None:
+            return False
+        pause: float = min(RETRY_SECONDS * 2 ** (refusal.times - 1), REFUSAL_SECONDS)
+        spread = hashlib.sha256(f"{self._me}{other}{refusal.times}".encode()).digest()[0] / 1024
+        return self._monotonic() - refusal.since < pause * (1 + spread)
 
     def _plan_mesh(self) -> None:
         now, links = self._monotonic(), self._connections.links
@@ -91,7 +113,7 @@ class Planner:
             connections.drop(parent, "not on stage")
             parent = ""
         if not parent and not connections.asks(connection="consumer"):
-            found = choose_parent(self._state, self._me, self._now(), self._refused.keys())
+            found = choose_parent(self._state, self._me, self._now(), self._lately_refused())
             if found is None:
                 resting = [other for other in self._refused if self._rests(other)]
                 found = choose_parent(self._state, self._me, self._now(), resting)

@@ -1,48 +1,48 @@
-"""One space that we are in: events, connections, microphone and speaker, from JOIN to LEAVE.
+"""One space that we are in, from JOIN to LEAVE: what happens, in which order, and what follows.
 
 `run` owns every task, peer and device of the session; when it returns, nothing of them is left.
+What we do to others is in `moderator`, our own voice in `speech`, our JOIN in `visit`, who is here
+in `roster`, and what the observer hears of moderation in `notices`.
+
+Who is not let in says no JOIN: the session stays in the stage `joining`, with the reason in
+`not_admitted`, for as long as an invitation or the end of a lock may be on its way, then ends.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Literal
 
-from tui.audio.packet import OpusPacket
-from tui.nostr.event import Draft
+from tui.nostr.event import Draft, Event
 from tui.nostr.keys import Signer
-from tui.nostr.nip19 import short_npub
 from tui.nostr.pool import Pool
-from tui.rtc.forwarding import Forwarder
-from tui.spaces.connections import Connections
 from tui.spaces.events import (
     CREATE_SPACE,
-    PeerDemoted,
+    MuteRequested,
     PeerJoined,
     PeerLeft,
-    SpaceEnded,
+    Signal,
     SpaceEvent,
     SpaceRef,
-    SpeakerPromoted,
+    SpeechAsked,
+    SpeechProposed,
 )
-from tui.spaces.inbox import Inbox
 from tui.spaces.observer import Observer
-from tui.spaces.planner import Planner
+from tui.spaces.parts import Parts
 from tui.spaces.roles import Role
 from tui.spaces.settings import SessionSettings, SpaceCreation
-from tui.spaces.sound import Sound
-from tui.spaces.state import SpaceState
-from tui.spaces.wire import Wire
-from tui.spaces.writer import Writer
+from tui.spaces.speech import Proposal
 
-__all__ = ["SessionSettings", "SpaceCreation", "SpaceSession"]
+__all__ = ["Proposal", "SessionSettings", "SpaceCreation", "SpaceSession"]
 
-JOIN_EVERY = 60.0  # seconds between two JOINs of ours
-HAND_EVERY = 15.0  # seconds between two showings of a raised hand
+log = logging.getLogger(__name__)
+
 TICK_SECONDS = 0.1  # how often talking and timers are looked at
 LOOK_SECONDS = 1.0  # how often absence and missing connections are looked at
-CLOCK_SECONDS = 5  # by which our acts may be dated ahead, to count after those they answer
+SETTLE_SECONDS = 0.03  # consequences of events that come faster are drawn together
 FAREWELL_SECONDS = 2.0  # for relays to take our LEAVE
 
 Stage = Literal["joining", "joined", "left"]
@@ -63,71 +63,49 @@ class SpaceSession:
         monotonic: Callable[[], float],
         rng: random.Random,
     ) -> None:
-        self.space = space
-        self.me = signer.pubkey
-        self.state = SpaceState(space)
+        self.space, self.me = space, signer.pubkey
         self.stage: Stage = "joining"
-        self.muted = settings.muted
-        self.hand_up = False
-        self.queue: dict[str, int] = {}  # who asks to speak, first come first, and their place
+        self.muted, self.muted_by = settings.muted, ""
         self._settings = settings
         self._observer = observer
-        self._now = now
         self._monotonic = monotonic
-        self._writer = Writer(space, self.me)
-        self._wire = Wire(
+        self._parts = parts = Parts(
+            space,
+            self,
             signer=signer,
             pool=pool,
-            state=self.state,
-            writer=self._writer,
+            settings=settings,
+            observer=observer,
             now=now,
-            refused=lambda url, reason: observer.log("warning", f"{url} refused {reason}"),
-        )
-        self._tasks = asyncio.TaskGroup()
-        self._forwarder = Forwarder(self.me, self._play, monotonic=monotonic)
-        self._sound = Sound(
-            self.me,
-            microphone=settings.microphone,
-            speaker=settings.speaker,
-            tasks=self._tasks,
-            on_spoken=self._forwarder.send_own,
-            on_talking=self._talking_changed,
-            on_changed=observer.session_changed,
             monotonic=monotonic,
+            rng=rng,
         )
-        self._connections = Connections(
-            state=self.state,
-            forwarder=self._forwarder,
-            wire=self._wire,
-            metrics=settings.metrics,
-            settings=settings.peer,
-            tasks=self._tasks,
-            changed=self._connection_changed,
-            now=now,
-            nonce=lambda: f"{rng.getrandbits(64):016x}",
-        )
-        self._planner = Planner(
-            self.me, self.state, self._connections, now=now, monotonic=monotonic
-        )
-        self._inbox = Inbox(
-            space,
-            self.me,
-            pool,
-            on_event=self._receive,
-            on_signal=self._connections.handle,
-            now=now,
-        )
-        self._joined_at = self._seen_at = 0
-        self._hand_raised = 0
-        self._knows_past = False
-        self._speaking: frozenset[str] = frozenset()
-        self._refusals: set[str] = set()
-        self._moderated = False
-        self._touched: set[str] = set()
-        self._present: set[str] = set()
+        self.state, self.chat, self.announcer = parts.state, parts.chat, parts.announcer
+        self.journal = parts.notices.journal
+        self._wire, self._inbox, self._tasks = parts.wire, parts.inbox, parts.tasks
+        self._sound, self._connections = parts.sound, parts.connections
+        self._visit, self._speech, self._roster = parts.visit, parts.speech, parts.roster
+        self._moderator, self._notices = parts.moderator, parts.notices
+        self._knows_past = self._stale = False
         self._soon: asyncio.Handle | None = None
+        self._settled_at = 0.0
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._goodbye: Callable[[int], Draft] | None = None
+        self._offer_acts()
+
+    def _offer_acts(self) -> None:
+        """What the user wants of others and of the stage is for the parts that do it."""
+        act, speech, roster = self._moderator, self._speech, self._roster
+        self.promote, self.promote_cohost, self.demote = act.promote, act.promote_cohost, act.demote
+        self.deny, self.defer, self.later = act.deny, act.defer, act.later
+        self.remove, self.pardon, self.invite = act.remove, act.pardon, act.invite
+        self.ask_mute, self.lock, self.undo = act.ask_mute, act.lock, act.undo
+        self.request_speech, self.withdraw_speech = speech.request, speech.withdraw
+        self.decline_invite = speech.decline
+        self.is_present, self.hand_since = roster.is_present, roster.hand_since
+        self.name_of, self.link_state = self._parts.name_of, self._connections.status
+        self.is_talking, self.is_muted = self._sound.is_talking, speech.is_muted
+        self.is_plain = self._wire.is_plain
 
     # -- reading
 
@@ -137,9 +115,34 @@ class SpaceSession:
         return self.state.role_of(self.me)
 
     @property
+    def not_admitted(self) -> str:
+        """Why we are not let in yet; empty if we are."""
+        return self._parts.admission.reason
+
+    @property
     def parent(self) -> str:
         """Who sends us the sound; empty while nobody does, and on stage, where everybody does."""
         return self._connections.parent
+
+    @property
+    def queue(self) -> dict[str, int]:
+        """Who asks to speak, in order, and their place, counted from 1."""
+        return self._roster.queue
+
+    @property
+    def hand_up(self) -> bool:
+        """Whether our own hand is up."""
+        return self._speech.hand_up
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """By whom we are asked whether we want to speak."""
+        return self._speech.proposal
+
+    @property
+    def undoable(self) -> str:
+        """What `undo` would take back now; empty for nothing."""
+        return self._moderator.undoable
 
     @property
     def microphone(self) -> Literal["closed", "muted", "open", "unavailable"]:
@@ -161,124 +164,97 @@ class SpaceSession:
         return self._sound.activity.levels()
 
     @property
+    def hidden(self) -> frozenset[str]:
+        """Whom the user wants neither to hear nor to read."""
+        return self._sound.hidden
+
+    @hidden.setter
+    def hidden(self, pubkeys: frozenset[str]) -> None:
+        self._sound.hidden = self.chat.hidden = pubkeys
+
+    @property
     def dropped(self) -> dict[str, int]:
-        """How many events and packets were dropped, by reason."""
-        return self._inbox.dropped | dict(self._forwarder.drops)
-
-    def name_of(self, pubkey: str) -> str:
-        """What to call somebody."""
-        joined = self.state.peer(pubkey)
-        return (joined.name if joined else "") or short_npub(pubkey)
-
-    def is_present(self, pubkey: str) -> bool:
-        """Whether somebody is here; a connection that is up is as good as a JOIN."""
-        return pubkey in self._connections.links or self.state.is_present(pubkey, self._now())
-
-    def is_talking(self, pubkey: str) -> bool:
-        """Whether somebody's sound arrives now."""
-        return pubkey in self._sound.talking
-
-    def link_state(self, pubkey: str) -> Literal["", "connecting", "connected"]:
-        """Our connection to somebody: `connected`, `connecting` or nothing."""
-        return self._connections.status(pubkey)
+        """How many events, packets and drafts were dropped, by reason."""
+        return self._parts.dropped
 
     # -- what the user wants
 
-    def promote(self, pubkey: str) -> None:
-        """Let somebody on stage."""
-        self._wire.say(self._writer.promote(self._follow(pubkey), pubkey))
-
-    def demote(self, pubkey: str) -> None:
-        """Take somebody, or oneself, off the stage; a listener's hand goes down."""
-        self._wire.say(self._writer.demote(self._follow(pubkey), pubkey))
-
-    def _follow(self, pubkey: str) -> int:
-        """Now, or right after what somebody did or was made whose date is a little ahead of us."""
-        now = self._wire.now()
-        seen = max(self.state.hand_shown_at(pubkey), self.state.lowered_at(pubkey) + 1)
-        return max(now, min(seen, now + CLOCK_SECONDS))
-
-    def request_speech(self) -> None:
-        """Put the hand up and keep it up."""
-        self.hand_up = True
-        # Whatever took the last hand down, by a clock that may be ahead, is not to take down this.
-        self._hand_raised = max(self._wire.now(), self.state.lowered_at(self.me) + 1)
-        self._wire.say(self._writer.request_speech(self._hand_raised))
-        self._observer.session_changed()
-
-    def withdraw_speech(self) -> None:
-        """Take the hand down."""
-        self.hand_up = False
-        self._wire.say(self._writer.request_speech(self._wire.now(), withdrawn=True))
-        self._observer.session_changed()
+    def accept_invite(self) -> None:
+        """Want to speak, as was asked; the microphone stays shut until the user opens it."""
+        self.mute(True)
+        self._speech.request()
 
     def mute(self, on: bool) -> None:
         """Shut or open the microphone."""
-        self.muted = on
+        self.muted, self.muted_by = on, ""
         # On the way out nothing is opened any more: nobody would close it.
         self._sound.set_microphone(may_speak=self.role.speaks and self.stage != "left", muted=on)
         self._observer.session_changed()
 
     def leave(self) -> None:
         """Leave: `run` says goodbye and returns."""
-        self._goodbye = self._writer.leave
+        self._goodbye = self._wire.writer.leave
         self._end("left")
 
     def close(self) -> None:
         """Close the space for everybody; for its host."""
-        self._goodbye = self._writer.close
+        self._goodbye = self._wire.writer.close
         self._end("closed by host")
 
     # -- running
 
     async def run(self, create: SpaceCreation | None = None) -> str:
-        """Take part until the end, first creating the space if asked to; returns why it ended.
+        """Take part until the end, first creating the space if there is none; why it ended.
 
         Raises `InvalidAudioSpec` for a speaker that cannot be.
         """
         async with AsyncExitStack() as devices:
             await self._sound.open(devices)
             async with self._tasks:
-                speaking = self._tasks.create_task(self._wire.run())
-                living = self._tasks.create_task(self._take_part(create))
+                if self._parts.access is not None:
+                    await self._parts.access.prepare()
+                saying = self._tasks.spawn(self._wire.run())
+                living = self._tasks.spawn(self._live(create))
                 self._inbox.open()
+                self.chat.open()
                 try:
                     return await self._ended
                 finally:
                     living.cancel()
                     self._inbox.close()
+                    self.chat.close()
                     await self._part()
-                    speaking.cancel()
+                    saying.cancel()
+                    self._tasks.end()
+
+    async def _live(self, create: SpaceCreation | None) -> None:
+        try:
+            await self._take_part(create)
+        except Exception as error:  # every part of it has its own guard: this is the end
+            log.exception("the session broke")
+            self._end(f"an error of ours: {error!r}")
 
     async def _take_part(self, create: SpaceCreation | None) -> None:
-        async with asyncio.TaskGroup() as entering:
-            if create is not None:
-                now, metrics = self._wire.now(), self._settings.metrics
-                creation = (create.name, metrics, create.summary, create.relays)
-                entering.create_task(self._enter(self._writer.create(now, *creation)))
-            # Only then is it known what an earlier visit of ours has said, which JOIN must follow.
-            if not await self._inbox.hear_past():
-                self._observer.log("warning", "no relay has sent the past of this space")
-            self._knows_past = True
-            await self._stay(entering.create_task(self._enter(self._draft_join())))
-
-    async def _stay(self, entering: asyncio.Task[None]) -> None:
-        self._settle()
-        last_join = last_hand = last_look = self._monotonic()
+        # Only then is it known what an earlier visit of ours has said, and whether we may enter.
+        if not await self._inbox.hear_past():
+            self._observer.log("warning", "no relay has sent the past of this space")
+        self._knows_past = True
+        self._notices.begin()
+        if create is not None and self.state.created is None:
+            self._tasks.spawn(self._enter(self._visit.draft_create(create)))
+        self._tasks.guard(self._settle)
+        entering: asyncio.Task[None] | None = None
+        looked_at = 0.0
         while True:
+            if entering is None and not self._parts.admission.reason:
+                entering = self._tasks.spawn(self._enter(self._visit.draft()))
+            self._tasks.guard(self._sound.look)
+            self._tasks.guard(self._moderator.look)
+            if self._monotonic() - looked_at > LOOK_SECONDS:
+                looked_at = self._monotonic()
+                for look in (self._visit.look, self._speech.look, self._roster.look, self._look):
+                    self._tasks.guard(look)
             await asyncio.sleep(TICK_SECONDS)
-            now = self._monotonic()
-            self._sound.look()
-            if now - last_join > JOIN_EVERY and entering.done():
-                last_join = now
-                self._wire.say(self._draft_join())
-            if self.hand_up and now - last_hand > HAND_EVERY:
-                last_hand = now
-                self._wire.say(self._writer.request_speech(self._wire.now()))
-            if now - last_look > LOOK_SECONDS:
-                last_look = now
-                self._notice_absence()
-                self._settle()
 
     async def _enter(self, draft: Draft) -> None:
         results = await self._wire.deliver(draft)
@@ -287,16 +263,25 @@ class SpaceSession:
             reasons = "; ".join(f"{url}: {result.reason}" for url, result in results.items())
             self._end(f"no relay takes our events: {reasons or 'none is connected'}")
 
-    def _draft_join(self) -> Draft:
-        at = max(self._wire.now(), self._seen_at + 1)
-        draft = self._writer.join(at, self._settings.name, self._settings.metrics)
-        self._joined_at = draft.created_at
-        return draft
+    def _look(self) -> None:
+        """Once a second: what time and relays have brought."""
+        if self.announcer is not None:
+            self.announcer.look()
+        if self._wire.reaches_more():  # a relay that was away has missed us
+            self._visit.say_again()
+            self._speech.show_again()
+        before, self._stale = self._stale, self.state.is_stale(self._wire.now())
+        if before != self._stale:
+            self._observer.session_changed()
+        self._settle()
 
     async def _part(self) -> None:
         """Say goodbye, then end connections and the microphone."""
         self.stage = "left"
         self._sound.set_microphone(may_speak=False, muted=True)
+        self._moderator.finish()
+        if self._goodbye == self._wire.writer.close and self.announcer is not None:
+            self.announcer.end()
         if self._goodbye is not None:
             self._wire.say(self._goodbye(self._wire.now()))  # dated after all that was said
         await self._connections.close()
@@ -312,89 +297,100 @@ class SpaceSession:
 
     # -- events and their consequences
 
-    def _receive(self, event: SpaceEvent) -> None:
+    def receive(self, event: SpaceEvent, signed: Event) -> None:
+        """See `Ears`."""
         self.state.apply(event)
-        self._touched.add(event.signer)
+        self._roster.touch(event.signer)
         match event:
             case PeerJoined() | PeerLeft() if event.signer == self.me:
-                self._seen_at = max(self._seen_at, event.at)
-                if isinstance(event, PeerLeft) and 0 < self._joined_at <= event.at:
-                    self._wire.say(self._draft_join())  # not we have left, an earlier visit of ours
-            case PeerLeft() if not self.state.is_present(event.signer, self._now()):
+                self._visit.heard(event)
+            case PeerLeft() if not self.state.is_present(event.signer, self._wire.now()):
                 self._connections.gone(event.signer)
-            case PeerDemoted() | SpeakerPromoted():
-                self._touched.add(event.target)
-                self._moderated = True
-            case SpaceEnded():
-                self._moderated = True
+            case SpeechAsked():
+                self._moderator.heard(event)
+            case SpeechProposed():
+                self._speech.asked_to_speak(event)
+            case MuteRequested():
+                self._roster.touch(*self._speech.asked_to_mute(event))
+        if not isinstance(event, PeerJoined | PeerLeft | SpeechAsked | Signal):
+            self._notices.record(signed)
         self._settle_soon()
 
     def _settle_soon(self) -> None:
         if self._soon is None:
-            self._soon = asyncio.get_running_loop().call_soon(self._settle)
+            loop = asyncio.get_running_loop()
+            due = self._settled_at + SETTLE_SECONDS
+            settle = partial(self._tasks.guard, self._settle)
+            late = due <= loop.time()
+            self._soon = loop.call_soon(settle) if late else loop.call_at(due, settle)
 
     def _settle(self) -> None:
         """Draw the consequences of what has changed, once for many events."""
-        self._soon = None
+        self._soon, self._settled_at = None, asyncio.get_running_loop().time()
         if self.state.ended is not None:
             self._end("closed by host")
         if self.stage == "left":
             return
-        self._forwarder.set_speakers(self.state.speaking)
-        for pubkey in self._speaking - self.state.speaking:
-            self._sound.silence(pubkey)
-            if pubkey == self.me and self._settings.muted:
-                self.muted = True  # whoever is let on stage again opens the microphone again
-        self._speaking = self.state.speaking
-        self._sound.set_microphone(may_speak=self.role.speaks, muted=self.muted)
-        if self._knows_past:
-            self._planner.plan()
-        if self.stage == "joining" and self.state.is_present(self.me, self._now()):
+        self._look_at_admission()
+        self._bring_in_line()
+        if self.stage == "joining" and self.state.is_present(self.me, self._wire.now()):
             self.stage = "joined"
             self._observer.joined()
-        if self.role.speaks or self.state.lowered_at(self.me) >= self._hand_raised:
-            self.hand_up = False
-        self._notice_hands()
-        if self._moderated and self._knows_past:
-            self._notice_refusals()
-        touched, self._touched = self._touched, set()
-        for pubkey in touched:
-            self._observer.participant_changed(pubkey)
-        if touched:
+        self._speech.settle()
+        self._roster.touch(*self._notices.tell())
+        self._roster.look_at_hands()
+        if self._roster.tell():
             self._observer.session_changed()
 
-    def _notice_hands(self) -> None:
-        hands = self.state.queue(self._now())
-        queue = {pubkey: place for place, (_, pubkey) in enumerate(hands, 1)}
-        if queue == self.queue:
+    def _look_at_admission(self) -> None:
+        if not self._knows_past:
             return
-        self._touched.update(queue, self.queue)
-        for pubkey in queue:
-            if pubkey not in self.queue and pubkey != self.me:
-                self._observer.speech_requested(pubkey)
-        self.queue = queue
+        before, reason = self.not_admitted, self._parts.admission.look()
+        if before != self.not_admitted:
+            self._observer.session_changed()
+        if not reason:
+            return
+        if self.stage == "joined":  # put out, or not let in after all: others see us no more
+            self._goodbye = self._wire.writer.leave
+            reason = reason if not self.state.is_barred(self.me) else self.not_admitted
+        self._end(reason)
 
-    def _notice_refusals(self) -> None:
-        self._moderated = False
-        for event, reason in self.state.refusals:
-            if event.id not in self._refusals:
-                self._refusals.add(event.id)
-                self._observer.log("warning", f"ignored: {self.name_of(event.signer)} {reason}")
+    def _bring_in_line(self) -> None:
+        """Sound and connections follow who may speak and who may be here."""
+        if self.me in self._sound.set_speakers(self.state.speaking) and self._settings.muted:
+            self.muted = True  # whoever is let on stage again opens the microphone again
+        for other in self._connections.others:
+            if reason := self.state.is_admitted(other):
+                self._connections.expel(other, reason)
+        self._sound.set_microphone(may_speak=self.role.speaks, muted=self.muted)
+        if self._knows_past:
+            self._parts.planner.plan()
 
-    def _notice_absence(self) -> None:
-        present = {pubkey for pubkey in self.state.known() if self.is_present(pubkey)}
-        self._touched |= present ^ self._present
-        self._present = present
+    def shut(self, by: str) -> None:
+        """See `Ears`."""
+        if not self.muted:
+            self.mute(True)
+            self.muted_by = by
+            self._observer.mute_asked(by)
+            self._observer.session_changed()
 
-    def _connection_changed(self, pubkey: str, state: str) -> None:
-        self._observer.connection_changed(pubkey, state)
-        self._touched.add(pubkey)
+    def touch(self, pubkey: str) -> None:
+        """See `Ears`."""
+        if pubkey:
+            self._roster.touch(pubkey)
+        self._observer.session_changed()
         self._settle_soon()
 
-    def _play(self, origin: str, packet: OpusPacket) -> None:
-        self._sound.play(origin, packet)
+    def connection_changed(self, pubkey: str, state: str) -> None:
+        """See `Ears`."""
+        self._observer.connection_changed(pubkey, state)
+        self._roster.touch(pubkey)
+        self._settle_soon()
 
-    def _talking_changed(self, origin: str, change: Literal["started", "stopped"]) -> None:
+    def talking_changed(self, origin: str, change: Literal["started", "stopped"]) -> None:
+        """See `Ears`."""
+        if change == "started":
+            self._speech.was_heard(origin)
         if origin != self.me:
             self._observer.audio_changed(origin, change)
         self._observer.participant_changed(origin)

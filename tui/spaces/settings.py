@@ -3,11 +3,15 @@
 import msgspec
 
 from tui.rtc.peer import PeerSettings
-from tui.spaces.events import Metrics
+from tui.spaces.events import Access, Metrics
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How we take part. `muted`: the microphone stays shut until the user opens it."""
+    """How we take part. `muted`: the microphone stays shut until the user opens it.
+
+    `password` is that of the space; `relays` are those of the space, all of the pool's if empty;
+    without `plain_signalling` nobody is connected to who does not read encrypted signalling.
+    """
 
     name: str
     microphone: str = "default"
@@ -15,11 +19,29 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     peer: PeerSettings
     muted: bool = True
+    password: str = ""
+    relays: tuple[str, ...] = ()
+    plain_signalling: bool = True
+
+    def __repr__(self) -> str:
+        return f"SessionSettings({self.name!r}, ...)"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
+        return [("name", self.name)]
 
 
 class SpaceCreation(msgspec.Struct, frozen=True):
-    """What a new space says of itself; `relays` are where it is to be found."""
+    """What a new space says of itself; `relays` are where it is to be found.
+
+    `starts` (unix seconds) is when it is to begin, 0 for at once. With `access` `password` the
+    host's own session has the password in its settings.
+    """
 
     name: str
     summary: str = ""
     relays: tuple[str, ...] = ()
+    image: str = ""
+    starts: int = 0
+    language: str = ""
+    topics: tuple[str, ...] = ()
+    access: Access = "open"

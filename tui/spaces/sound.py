@@ -10,6 +10,8 @@ from tui.audio.errors import AudioUnavailable, InvalidAudioSpec
 from tui.audio.levels import Activity
 from tui.audio.packet import SILENT_LEVEL, OpusPacket
 from tui.audio.playback import Playback, open_playback
+from tui.rtc.forwarding import Forwarder
+from tui.spaces.tasks import Spawn
 
 # A plain browser may send no levels; then the size of a packet tells speech from silence.
 _SILENT_BYTES = 12
@@ -17,7 +19,7 @@ _UNKNOWN_LEVEL = 30
 
 
 class Sound:
-    """Plays what arrives and captures what we say; packets go out through `on_spoken`.
+    """Plays what `forwarder` brings from the stage, and gives it what we say.
 
     The microphone is opened when it is first wanted and shut when the right to speak is gone.
     """
@@ -28,8 +30,7 @@ class Sound:
         *,
         microphone: str,
         speaker: str,
-        tasks: asyncio.TaskGroup,
-        on_spoken: Callable[[OpusPacket], None],
+        spawn: Spawn,
         on_talking: Callable[[str, Literal["started", "stopped"]], None],
         on_changed: Callable[[], None],
         monotonic: Callable[[], float],
@@ -37,8 +38,7 @@ class Sound:
         self._me = me
         self._microphone = microphone
         self._speaker = speaker
-        self._tasks = tasks
-        self._on_spoken = on_spoken
+        self._spawn = spawn
         self._on_talking = on_talking
         self._on_changed = on_changed
         self._monotonic = monotonic
@@ -48,8 +48,11 @@ class Sound:
         self._unusable: AudioUnavailable | None = None
         self._muted = True
         self._problems = ("", "", "")
+        self._speaking: frozenset[str] = frozenset()
+        self._hidden: frozenset[str] = frozenset()
+        self.forwarder = Forwarder(me, self._play, monotonic=monotonic)
         self.activity = Activity()
-        self.talking: set[str] = set()
+        self._talking: set[str] = set()
 
     @property
     def has_microphone(self) -> bool:
@@ -72,23 +75,32 @@ class Sound:
     def _microphone_problem(self) -> AudioUnavailable | None:
         return self._capture.problem if self._capture is not None else self._unusable
 
+    def is_talking(self, origin: str) -> bool:
+        """Whether somebody's sound arrives now, or ours goes out."""
+        return origin in self._talking
+
     async def open(self, devices: AsyncExitStack) -> None:
         """Open the speaker; `devices` closes it."""
         self._playback = await devices.enter_async_context(open_playback(self._speaker))
 
-    def play(self, origin: str, packet: OpusPacket) -> None:
-        """One packet of somebody's sound."""
-        level = packet.level
-        if level == SILENT_LEVEL and len(packet.payload) > _SILENT_BYTES:
-            level = _UNKNOWN_LEVEL
-        self.activity.push(origin, level, self._monotonic())
-        if self._playback is not None:
-            self._playback.push(origin, packet)
+    def set_speakers(self, speaking: frozenset[str]) -> frozenset[str]:
+        """Who may be heard, here and by those we send to; returns who may not be any more."""
+        gone, self._speaking = self._speaking - speaking, speaking
+        self.forwarder.set_speakers(speaking)
+        for origin in gone:
+            self._silence(origin)
+        return gone
 
-    def silence(self, origin: str) -> None:
-        """Somebody may not be heard any more: nothing of what is buffered either."""
-        if self._playback is not None:
-            self._playback.drop(origin)
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Whom the user does not want to hear; others may, so we send them on."""
+        return self._hidden
+
+    @hidden.setter
+    def hidden(self, pubkeys: frozenset[str]) -> None:
+        new, self._hidden = pubkeys - self._hidden, pubkeys
+        for origin in new:
+            self._silence(origin)
 
     def set_microphone(self, *, may_speak: bool, muted: bool) -> None:
         """Bring the microphone to where it should be."""
@@ -96,7 +108,7 @@ class Sound:
         if self._capture is not None:
             self._capture.muted = self._muted
         if not self._muted and self._capturing is None:
-            self._capturing = self._tasks.create_task(self._capture_sound())
+            self._capturing = self._spawn(self._capture_sound())
         elif not may_speak and self._capturing is not None:
             self._capturing.cancel()
             self._capturing = None
@@ -104,7 +116,7 @@ class Sound:
     def look(self) -> None:
         """Notice who began or stopped talking, and what became of the devices."""
         for origin, change in self.activity.poll(self._monotonic()):
-            (self.talking.add if change == "started" else self.talking.discard)(origin)
+            (self._talking.add if change == "started" else self._talking.discard)(origin)
             self._on_talking(origin, "started" if change == "started" else "stopped")
         if self._problems != self.problems:
             self._problems = self.problems
@@ -127,4 +139,19 @@ class Sound:
     def _spoken(self, packet: OpusPacket) -> None:
         if not self._muted:
             self.activity.push(self._me, packet.level, self._monotonic())
-            self._on_spoken(packet)
+            self.forwarder.send_own(packet)
+
+    def _play(self, origin: str, packet: OpusPacket) -> None:
+        if origin in self._hidden:
+            return
+        level = packet.level
+        if level == SILENT_LEVEL and len(packet.payload) > _SILENT_BYTES:
+            level = _UNKNOWN_LEVEL
+        self.activity.push(origin, level, self._monotonic())
+        if self._playback is not None:
+            self._playback.push(origin, packet)
+
+    def _silence(self, origin: str) -> None:
+        """Nothing of what is buffered is heard either."""
+        if self._playback is not None:
+            self._playback.drop(origin)

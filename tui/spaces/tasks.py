@@ -20,6 +20,7 @@ class Tasks:
     def __init__(self) -> None:
         self.errors = 0
         self._group = asyncio.TaskGroup()
+        self._running: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Tasks":
         """Tasks may begin."""
@@ -27,12 +28,20 @@ class Tasks:
         return self
 
     async def __aexit__(self, *error: Any) -> None:
-        """Wait for all tasks; the caller has asked them to end."""
+        """Wait until all tasks have ended."""
         await self._group.__aexit__(*error)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Begin a task."""
-        return self._group.create_task(self._guard(work))
+        task = self._group.create_task(self._guard(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def end(self) -> None:
+        """Cancel all that still goes on."""
+        for task in self._running:
+            task.cancel()
 
     def guard(self, call: Callable[[], None]) -> None:
         """Call something that must not end its caller either."""

@@ -83,12 +83,13 @@ class Wire:
         writer: Writer,
         now: Callable[[], float],
         refused: Callable[[str, str], None],
+        access: AccessKey | None = None,
         plain: bool = True,
         relays: tuple[str, ...] = (),
     ) -> None:
         self.me = signer.pubkey
         self.writer = writer
-        self.access: AccessKey | None = None
+        self._access = access
         self._signer = signer
         self._pool = pool
         self._state = state
@@ -101,6 +102,7 @@ class Wire:
         self._repeated: dict[str, _Said] = {}
         self._last: dict[_Topic, asyncio.Future[bool]] = {}
         self._told: dict[str, str] = {}
+        self._reached: set[str] | None = None
         self.lost = 0
         self.unsigned = 0
 
@@ -130,12 +132,23 @@ class Wire:
         """Wait until everything said so far was answered by the relays, or given up."""
         await self._drafts.join()
 
+    def reaches_more(self) -> bool:
+        """Whether a relay is up that was not when this was last asked."""
+        status = self._pool.status()
+        before = self._reached
+        self._reached = {url for url in status if status[url].state == "connected"}
+        return before is not None and not self._reached <= before
+
     # -- secrecy
 
     def reads_encrypted(self, other: str) -> bool:
         """Whether a peer's JOIN says that it reads NIP-44."""
         joined = self._state.peer(other)
         return joined is not None and joined.nip44
+
+    def is_plain(self, other: str) -> bool:
+        """Whether signalling with somebody who is, or was, here cannot be encrypted."""
+        return self._state.peer(other) is not None and not self.reads_encrypted(other)
 
     def may_signal(self, other: str) -> bool:
         """Whether the settings allow signalling with a peer, in the open if need be."""
@@ -151,12 +164,12 @@ class Wire:
         if self.reads_encrypted(other):
             async with asyncio.timeout(SIGN_SECONDS):
                 content = await self._signer.encrypt(other, content)
-        return self.access.seal(content) if self.access is not None else content
+        return self._access.seal(content) if self._access is not None else content
 
     async def unseal(self, other: str, content: str) -> str:
         """The plain JSON of what a peer sent; raises like `seal`."""
-        if self.access is not None:
-            content = self.access.open(content)
+        if self._access is not None:
+            content = self._access.open(content)
         if is_encrypted(content):
             async with asyncio.timeout(SIGN_SECONDS):
                 return await self._signer.decrypt(other, content)

@@ -1,0 +1,88 @@
+"""What the observer is told of moderation: who became what, by whom, and what was refused."""
+
+from collections.abc import Callable
+
+from tui.nostr.event import Event
+from tui.spaces.events import PeerRemoved
+from tui.spaces.journal import Journal
+from tui.spaces.observer import Observer
+from tui.spaces.roles import Role
+from tui.spaces.state import SpaceState
+from tui.spaces.throttle import Throttle
+
+LINES = 5  # refused acts of one person that are logged at once, and then
+LINE_SECONDS = 30.0  # one in so many seconds; the journal has them all
+
+
+class Notices:
+    """Compares what was told with what is, from `begin` on: earlier, the past is in disorder."""
+
+    def __init__(
+        self,
+        state: SpaceState,
+        observer: Observer,
+        *,
+        name_of: Callable[[str], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._state = state
+        self._observer = observer
+        self._name_of = name_of
+        self._pace = Throttle(LINES, LINE_SECONDS, monotonic)
+        self._roles: dict[str, Role] = {}
+        self._barred: set[str] = set()
+        self._recorded: set[str] = set()
+        self._begun = False
+        self.journal = Journal(state)
+
+    def record(self, event: Event) -> None:
+        """Put an act into the journal; the state has heard it."""
+        if self.journal.add(event):
+            self._recorded.add(event.id)
+
+    def begin(self) -> None:
+        """The past is known: what it has brought is no news, but for those who are barred."""
+        self._begun = True
+        self._roles = {pubkey: self._state.role_of(pubkey) for pubkey in self._state.speaking}
+        self._barred = {bar.target for bar in self._state.barred()}
+        for pubkey in self._barred:
+            self._observer.barred_changed(pubkey)
+
+    def tell(self) -> set[str]:
+        """Say what has changed; returns who was touched by it."""
+        touched = self._state.take_touched()
+        if not self._begun:
+            return touched
+        for pubkey in touched:
+            self._tell_bar(pubkey)
+            self._tell_role(pubkey)
+        judged = self._state.take_judged()
+        changed, self._recorded = judged | self._recorded, set()
+        if changed:
+            self._observer.journal_changed(frozenset(changed))
+        for event_id in judged:
+            self._log_refusal(event_id)
+        return touched
+
+    def _tell_bar(self, pubkey: str) -> None:
+        act = self._state.last_act(pubkey)
+        barred, known = self._state.is_barred(pubkey), pubkey in self._barred
+        if barred == known:
+            return
+        (self._barred.add if barred else self._barred.discard)(pubkey)
+        self._observer.barred_changed(pubkey)
+        if isinstance(act, PeerRemoved):
+            self._observer.removed(pubkey, act.signer, act.reason)
+
+    def _tell_role(self, pubkey: str) -> None:
+        role, known = self._state.role_of(pubkey), self._roles.pop(pubkey, Role.LISTENER)
+        if role is not Role.LISTENER:
+            self._roles[pubkey] = role
+        act = self._state.last_act(pubkey)
+        if role is not known and not isinstance(act, PeerRemoved):
+            self._observer.role_changed(pubkey, role, act.signer if act is not None else "")
+
+    def _log_refusal(self, event_id: str) -> None:
+        entry = self.journal.entry(event_id)
+        if entry is not None and entry.refused and self._pace.allows(entry.by):
+            self._observer.log("warning", f"ignored: {self._name_of(entry.by)} {entry.refused}")

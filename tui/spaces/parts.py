@@ -1,0 +1,179 @@
+"""What a session is made of, wired together."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from tui.nostr.event import Event
+from tui.nostr.keys import Signer
+from tui.nostr.nip19 import short_npub
+from tui.nostr.pool import Pool
+from tui.spaces.access import AccessKey
+from tui.spaces.admission import Admission
+from tui.spaces.announcer import Announcer
+from tui.spaces.chat import Chat
+from tui.spaces.connections import Connections
+from tui.spaces.events import SpaceEvent, SpaceRef
+from tui.spaces.inbox import Inbox
+from tui.spaces.moderator import Moderator
+from tui.spaces.notices import Notices
+from tui.spaces.observer import Observer
+from tui.spaces.planner import Planner
+from tui.spaces.roster import Roster
+from tui.spaces.settings import SessionSettings
+from tui.spaces.share import room_address
+from tui.spaces.sound import Sound
+from tui.spaces.speech import Speech
+from tui.spaces.state import SpaceState
+from tui.spaces.tasks import Tasks
+from tui.spaces.visit import Visit
+from tui.spaces.wire import Wire
+from tui.spaces.writer import Writer
+
+
+class Ears(Protocol):
+    """What hears of the parts, and brings one's news to the others."""
+
+    def receive(self, event: SpaceEvent, signed: Event) -> None:
+        """Something was said in the space."""
+
+    def touch(self, pubkey: str) -> None:
+        """We have done something that changes how somebody looks; empty for nobody."""
+
+    def shut(self, by: str) -> None:
+        """A moderator has muted us."""
+
+    def talking_changed(self, origin: str, change: Literal["started", "stopped"]) -> None:
+        """Somebody began or stopped to talk."""
+
+    def connection_changed(self, pubkey: str, state: str) -> None:
+        """A connection of ours is another."""
+
+
+class Parts:
+    """All parts of one session. Each knows only those that it is given here."""
+
+    def __init__(
+        self,
+        space: SpaceRef,
+        ears: Ears,
+        *,
+        signer: Signer,
+        pool: Pool,
+        settings: SessionSettings,
+        observer: Observer,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        me = signer.pubkey
+        self.tasks = Tasks()
+        self.access = AccessKey(settings.password, space) if settings.password else None
+        self.state = SpaceState(space)
+        self.wire = Wire(
+            signer=signer,
+            pool=pool,
+            state=self.state,
+            writer=Writer(space, me),
+            now=now,
+            refused=lambda who, what: observer.log("warning", f"{who} refused {what}"),
+            access=self.access,
+            plain=settings.plain_signalling,
+            relays=settings.relays,
+        )
+        self.visit = Visit(self.wire, settings, self.access, monotonic=monotonic)
+        self.announcer: Announcer | None = None
+        if me == space.host:
+            self.announcer = Announcer(wire=self.wire, state=self.state, now=now)
+        self.moderator = Moderator(
+            self.state,
+            self.wire,
+            self.announcer,
+            changed=ears.touch,
+            name_of=self.name_of,
+            monotonic=monotonic,
+        )
+        self.speech = Speech(self.state, self.wire, observer, shut=ears.shut, monotonic=monotonic)
+        self.notices = Notices(self.state, observer, name_of=self.name_of, monotonic=monotonic)
+        self.sound = Sound(
+            me,
+            microphone=settings.microphone,
+            speaker=settings.speaker,
+            spawn=self.tasks.spawn,
+            on_talking=ears.talking_changed,
+            on_changed=observer.session_changed,
+            monotonic=monotonic,
+        )
+        self.connections = Connections(
+            self.state,
+            self.wire,
+            self.sound.forwarder,
+            metrics=settings.metrics,
+            settings=settings.peer,
+            spawn=self.tasks.spawn,
+            changed=ears.connection_changed,
+            monotonic=monotonic,
+            nonce=lambda: f"{rng.getrandbits(64):016x}",
+        )
+        self.inbox = Inbox(
+            space,
+            me,
+            pool,
+            on_event=ears.receive,
+            on_signal=self.connections.handle,
+            now=now,
+            monotonic=monotonic,
+            access=self.access,
+            relays=settings.relays,
+        )
+        self.admission = Admission(
+            self.state,
+            me,
+            has_password=self.access is not None,
+            unreadable=self.inbox.unreadable,
+            monotonic=monotonic,
+        )
+        self.planner = Planner(me, self.state, self.connections, now=now, monotonic=monotonic)
+        self.roster = Roster(
+            self.state,
+            self.wire,
+            self.moderator,
+            observer,
+            linked=self.connections.links.__contains__,
+        )
+        self.chat = Chat(
+            room_address(space),
+            pool=pool,
+            now=now,
+            me=me,
+            deliver=self.wire.deliver,
+            spawn=self.tasks.spawn,
+            on_changed=observer.chat_changed,
+            on_reacted=observer.reacted,
+            may_show=lambda pubkey: not self.state.is_barred(pubkey),
+            name_of=self.name_of,
+            seal=self.access.seal if self.access else None,
+            unseal=self.access.open if self.access else None,
+            relays=settings.relays or None,
+        )
+
+    def name_of(self, pubkey: str) -> str:
+        """What to call somebody."""
+        joined = self.state.peer(pubkey)
+        return (joined.name if joined else "") or short_npub(pubkey)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many events, packets and drafts were dropped, by reason."""
+        counted = Counter(
+            {
+                "too much to say": self.wire.lost,
+                "not signed": self.wire.unsigned,
+                "errors of ours": self.tasks.errors,
+            }
+        )
+        for part in (self.inbox, self.speech, self.chat):
+            counted.update(part.dropped)
+        counted.update(self.sound.forwarder.drops)
+        return {reason: count for reason, count in counted.items() if count}

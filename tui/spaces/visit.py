@@ -1,0 +1,67 @@
+"""Our own being in a space: the JOIN that others see, kept alive and dated after earlier visits."""
+
+from collections.abc import Callable
+
+from tui.nostr.event import Draft
+from tui.spaces.access import AccessKey
+from tui.spaces.events import PeerJoined, PeerLeft
+from tui.spaces.settings import SessionSettings, SpaceCreation
+from tui.spaces.wire import Wire
+
+JOIN_EVERY = 60.0  # seconds between two JOINs of ours
+
+
+class Visit:
+    """Writes our JOINs: `draft` for the first one, `look` says when another is due."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        settings: SessionSettings,
+        access: AccessKey | None,
+        *,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._wire = wire
+        self._settings = settings
+        self._seal = access.seal if access is not None else None
+        self._monotonic = monotonic
+        self._joined_at = self._seen_at = 0
+        self._said = 0.0
+
+    def draft(self) -> Draft:
+        """Our JOIN, dated after all that is known of earlier visits."""
+        wire, settings = self._wire, self._settings
+        at = max(wire.now(), self._seen_at + 1)
+        draft = wire.writer.join(at, settings.name, settings.metrics, self._seal)
+        self._joined_at = draft.created_at
+        self._said = self._monotonic()
+        return draft
+
+    def draft_create(self, create: SpaceCreation) -> Draft:
+        """The creation of our space."""
+        keys = ("image", "starts", "language", "topics", "access")
+        return self._wire.writer.create(
+            self._wire.now(),
+            create.name,
+            self._settings.metrics,
+            create.summary,
+            create.relays,
+            **{key: getattr(create, key) for key in keys},
+        )
+
+    def heard(self, event: PeerJoined | PeerLeft) -> None:
+        """A JOIN or LEAVE of ours, maybe of another visit."""
+        self._seen_at = max(self._seen_at, event.at)
+        if isinstance(event, PeerLeft) and 0 < self._joined_at <= event.at:
+            self.say_again()  # not we have left, an earlier visit of ours
+
+    def look(self) -> None:
+        """Say JOIN again if it is time."""
+        if self._joined_at and self._monotonic() - self._said > JOIN_EVERY:
+            self.say_again()
+
+    def say_again(self) -> None:
+        """Say JOIN again, if it was said before: a relay may not have it any more."""
+        if self._joined_at:
+            self._wire.say(self.draft(), instead="join")
