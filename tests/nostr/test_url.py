@@ -1,6 +1,6 @@
 import pytest
 
-from tui.nostr.url import InvalidRelayUrl, is_loopback, relay_url
+from tui.nostr.url import InvalidRelayUrl, is_loopback, is_private, relay_url
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,32 @@ def test_loopback() -> None:
         assert is_loopback(url)
     for url in ("ws://10.0.0.1", "ws://localhost.example.com", "ws://[fe80::1]", "ws://0.0.0.0"):
         assert not is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("wss://relay.example.com", False),
+        ("wss://relay.example.com.", False),
+        ("wss://8.8.8.8:7777", False),
+        ("wss://[2606:4700::1]", False),
+        ("ws://localhost:7777", True),
+        ("ws://localhost.", True),
+        ("ws://127.0.0.1", True),
+        ("ws://127.1", True),
+        ("ws://0x7f.1", True),
+        ("ws://2130706433", True),
+        ("ws://192.168.1.5:7777", True),
+        ("ws://10.0.0.1", True),
+        ("ws://169.254.169.254", True),
+        ("ws://[::1]", True),
+        ("ws://[fe80::1]", True),
+        ("ws://[::ffff:127.0.0.1]", True),
+        ("ws://router", True),
+        ("ws://printer.local", True),
+        ("ws://db.internal", True),
+        ("ws://0.0.0.0", True),
+    ],
+)
+def test_what_is_of_a_private_network(url: str, private: bool) -> None:
+    assert is_private(relay_url(url)) is private

@@ -40,3 +40,15 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def is_private(url: str) -> bool:
+    """Whether an address (in normal form) is of this machine or network, as far as it tells."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        last = host.rpartition(".")[2]
+        # Resolvers read `0x7f.1` and the like as an address, too.
+        odd = last.isdigit() or last.startswith("0x")
+        return odd or "." not in host or last in ("localhost", "local", "lan", "internal")
