@@ -85,7 +85,8 @@ async def test_a_relay_says_where_it_listens_and_ends_quietly(
     line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
     assert line.startswith("listening on ws://127.0.0.1:")
     listed = await asyncio.to_thread(spaces, "list", "--relay", line.split()[-1])
-    assert (listed.status, listed.out, listed.err) == (0, "", "")
+    assert (listed.status, listed.out) == (0, "")
+    assert "no space is live" in listed.line
     process.send_signal(number)
     out, err = await asyncio.wait_for(process.communicate(), 20)
     assert (process.returncode, out, err) == (0, b"", b"")
@@ -113,6 +114,14 @@ async def test_live_spaces_are_listed(spaces: Run, headless: Start, relay: Relay
     found = json.loads(line)
     assert (found["event"], found["ref"], found["name"]) == ("space", f"{host}:fri", "Friday")
     assert (found["speakers"], found["listeners"], found["state"]) == (1, 0, "live")
+
+    listed = await asyncio.to_thread(spaces, "list", "friday", "host:ada", *common)
+    assert len(listed.out.splitlines()) == 2
+    listed = await asyncio.to_thread(spaces, "list", "#music", *common)
+    assert (listed.status, listed.out) == (0, "")
+    assert "none of the 1 spaces" in listed.line
+    listed = await asyncio.to_thread(spaces, "list", "is:closed", *common)
+    assert "Gone" in listed.out
     await first.end(signal.SIGTERM)
 
 

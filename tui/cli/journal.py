@@ -1,6 +1,7 @@
 """`spaces journal`: who moderated the present space, how and why."""
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def run(arguments: Arguments) -> int:
     for entry in entries:
         print(_as_json(entry) if arguments.json else _as_text(entry))
     if not entries and not arguments.json:
-        print("nobody has moderated here yet")
+        print("nobody has moderated here yet", file=sys.stderr)
     return ExitStatus.DONE
 
 

@@ -1,6 +1,7 @@
-"""`spaces list`: the live spaces that the relays know of, now."""
+"""`spaces list`: the live and scheduled spaces that the relays know of, now."""
 
 import asyncio
+import sys
 import time
 
 import msgspec
@@ -9,28 +10,39 @@ from tui.cli.arguments import Arguments
 from tui.cli.start import set_up
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.config import limits
+from tui.controller.lobby import summary
+from tui.controller.search import Search
+from tui.controller.views import SpaceSummary
 from tui.nostr.pool import Pool
 from tui.nostr.relay import RelayStatus
-from tui.spaces.lobby import Listing, Lobby
+from tui.spaces.lobby import Lobby
 
 _LOOK_SECONDS = 0.05  # between two looks at how far the relays are
-_COLUMNS = (("NAME", 28), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 6), ("KIND", 6))
+_COLUMNS = (("NAME", 28), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 7), ("KIND", 6))
 
 
 def run(arguments: Arguments) -> int:
-    """Print a line for each live space, the newest last; raises `CommandFailed`."""
-    listings = asyncio.run(_ask(set_up(arguments).settings.relays))
+    """Print a line for each space that fits, the newest last; raises `CommandFailed`."""
+    query = " ".join(arguments.query)
+    known = asyncio.run(_ask(set_up(arguments).settings.relays))
+    if "is:" not in query:  # who asks for those that are over has said so
+        known = [space for space in known if space.state in ("live", "scheduled")]
+    found = list(filter(Search(query).matches, known))
     if arguments.json:
-        for listing in listings:
-            print(_as_json(listing))
-    elif listings:
+        for space in found:
+            print(_as_json(space))
+    elif found:
         print(_row([title for title, _ in _COLUMNS], "REF"))
-        for listing in listings:
-            print(_as_text(listing, time.time()))
+        for space in found:
+            print(_as_text(space, time.time()))
+    elif known:
+        print(f"none of the {len(known)} spaces on these relays fits", file=sys.stderr)
+    else:
+        print("no space is live or scheduled on these relays", file=sys.stderr)
     return ExitStatus.DONE
 
 
-async def _ask(relays: tuple[str, ...]) -> list[Listing]:
+async def _ask(relays: tuple[str, ...]) -> list[SpaceSummary]:
     async with Pool(relays) as pool:
         lobby = Lobby(pool, changed=lambda space: None, now=time.time)
         lobby.open()
@@ -42,8 +54,9 @@ async def _ask(relays: tuple[str, ...]) -> list[Listing]:
             pass  # what has come by now is worth showing
         if not lobby.past_heard:
             raise CommandFailed(ExitStatus.RELAY, unreachable(pool.status()))
-        found = [listing for space in lobby.spaces() if (listing := lobby.listing(space))]
-    return sorted((one for one in found if one.state == "live"), key=lambda one: one.started_at)
+        listings = filter(None, map(lobby.listing, lobby.spaces()))
+        found = [summary(listing, str(listing.ref)) for listing in listings]
+    return sorted(found, key=lambda space: (space.starts or space.started_at, space.ref))
 
 
 def unreachable(status: dict[str, RelayStatus]) -> str:
@@ -57,26 +70,22 @@ def _may_say_more(relay: RelayStatus, lobby: Lobby) -> bool:
     return relay.state in ("connecting", "connected") and relay.url not in lobby.past_heard
 
 
-def _as_json(listing: Listing) -> str:
-    fields = msgspec.structs.asdict(listing) | {
-        "event": "space",
-        "at": time.time(),
-        "ref": str(listing.ref),
-        "id": listing.ref.id,
-    }
+def _as_json(space: SpaceSummary) -> str:
+    fields = {"event": "space", "at": time.time(), **msgspec.structs.asdict(space)}
     return msgspec.json.encode(fields, order="sorted").decode()
 
 
-def _as_text(listing: Listing, now: float) -> str:
+def _as_text(space: SpaceSummary, now: float) -> str:
+    scheduled = space.state == "scheduled"
     cells = [
-        listing.name,
-        listing.host_name,
-        str(listing.speakers),
-        str(listing.listeners),
-        _age(now - listing.started_at),
-        listing.kind,
+        space.name,
+        space.host_name,
+        str(space.speakers),
+        str(space.listeners),
+        f"in {_age(space.starts - now)}" if scheduled else _age(now - space.started_at),
+        space.kind,
     ]
-    return _row(cells, str(listing.ref))
+    return _row(cells, space.ref)
 
 
 def _row(cells: list[str], last: str) -> str:
@@ -86,4 +95,6 @@ def _row(cells: list[str], last: str) -> str:
 
 def _age(seconds: float) -> str:
     minutes = max(0, int(seconds)) // 60
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    if minutes < 100:
+        return f"{minutes} m"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"

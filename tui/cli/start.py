@@ -75,6 +75,8 @@ def controller_options(
         key_file=key_file,
         secret=secret,
         throwaway=throwaway and not (key_file or secret),
+        cache=str(setup.paths.cache),
+        check_names=settings.check_names,
     )
     if key_file or secret:
         public_key(options)

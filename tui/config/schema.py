@@ -76,6 +76,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool,
         msgspec.Meta(description="also connect to people whose software cannot encrypt signalling"),
     ] = True
+    check_names: Annotated[
+        bool,
+        msgspec.Meta(
+            description="ask the domains of hosts and speakers about their names (NIP-05)"
+        ),
+    ] = True
     theme: Annotated[_Text, msgspec.Meta(description="name of a theme")] = "dark"
 
 

@@ -123,9 +123,9 @@ class Board:
         """What clients know, or will know soon, of one person."""
         return self._known("participants", self.view.participants).get(pubkey)
 
-    def chat_line(self, id_: str) -> ChatLine | None:
-        """What clients know, or will know soon, of one line of the chat."""
-        return self._known("chat", self.view.chat).get(id_)
+    def has_act(self, id_: str) -> bool:
+        """Whether clients know, or will know soon, of one act of moderation."""
+        return self._known("journal", self.view.journal).get(id_) is not None
 
     def clear_space(self) -> None:
         """Nobody and nothing of a space or room is to be seen any more."""

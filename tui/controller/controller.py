@@ -8,10 +8,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tui.config import limits
 from tui.controller import intents, seat
@@ -27,7 +28,10 @@ from tui.controller.refusal import Refusal, require
 from tui.controller.relays import Relays
 from tui.controller.stay import Stay
 from tui.controller.views import AudioView
+from tui.nostr.cache import Cache
 from tui.nostr.pool import Pool
+from tui.people.book import People
+from tui.people.nip05 import NameChecker
 from tui.rtc.selftest import hooks_work
 
 log = logging.getLogger(__name__)
@@ -52,7 +56,18 @@ class Controller:
         self._pool = pool = Pool((), now=now, monotonic=monotonic)
         self._identity = Identity(options, board)
         self._relays = Relays(pool, board)
-        self._lobby = LobbyWatch(pool, board, now=now, monotonic=monotonic)
+        self._cache = Cache(Path(options.cache) if options.cache else None, now=now)
+        checker = NameChecker(monotonic=monotonic) if options.check_names else None
+        self._people = People(pool, self._cache, changed=self._renamed, checker=checker, now=now)
+        self._lobby = LobbyWatch(
+            pool,
+            board,
+            self._cache,
+            self._people,
+            verify=lambda: self._identity.signer is not None,
+            now=now,
+            monotonic=monotonic,
+        )
         self._drops = Drops(board, monotonic)
         self._stay = Stay(
             options,
@@ -74,12 +89,14 @@ class Controller:
     async def __aenter__(self) -> Self:
         """Start; no relay is contacted before there is a key, and none is waited for."""
         self._board.set_audio(AudioView(self._options.microphone, self._options.speaker))
-        await self._exits.enter_async_context(self._pool)
+        for part in (self._cache, self._pool, self._people):
+            await self._exits.enter_async_context(part)
         await self._tasks.__aenter__()
         self._lobby.open()
         self._identity.choose_first()
-        await self._contact_relays()
+        await self._take_key()
         self._running = [
+            self._tasks.create_task(_attempt(self._lobby.seed(), "reading the cache")),
             self._tasks.create_task(self._read_mailbox()),
             self._tasks.create_task(_every(LEVELS_SECONDS, self._stay.tick)),
             self._tasks.create_task(_every(LOOK_SECONDS, self._look)),
@@ -169,12 +186,14 @@ class Controller:
             case intents.UseThrowawayKey() | intents.UseKey() | intents.UseKeyFile():
                 require(not self._stay.busy, "leave the space before you change keys")
                 await self._identity.use(intent)
-                await self._contact_relays()
+                await self._take_key()
             case _:
                 seat.take_part(intent, self._stay.present())
 
-    async def _contact_relays(self) -> None:
-        if self._identity.signer is not None:
+    async def _take_key(self) -> None:
+        """Sign with the key that was chosen; only now are relays contacted."""
+        signer = self._people.me = self._identity.signer
+        if signer is not None:
             for url in self._options.relays:
                 await self._relays.add(url)
 
@@ -183,11 +202,23 @@ class Controller:
 
     # -- what goes on by itself
 
+    def _renamed(self, pubkey: str) -> None:
+        self._lobby.renamed(pubkey)
+
     def _look(self) -> None:
         self._lobby.tick()
+        self._drops.look("lobby", self._lobby.dropped)
         self._drops.look("relays", self._pool.counts)
         self._stay.look()
         self._drops.show()
+
+
+async def _attempt(work: Coroutine[Any, Any, None], what: str) -> None:
+    """Do it; what goes wrong is logged and ends nothing else."""
+    try:
+        await work
+    except Exception:
+        log.exception("%s", what)
 
 
 async def _every(seconds: float, look: Callable[[], None]) -> None:

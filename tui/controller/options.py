@@ -34,6 +34,7 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     cache: str = ""
     space_relays: tuple[str, ...] = ()
     plain_signalling: bool = True
+    check_names: bool = True
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         named = [(name, getattr(self, name)) for name in self.__struct_fields__]
