@@ -7,11 +7,13 @@ import asyncio
 import os
 import re
 import sys
+from datetime import UTC
 from pathlib import Path
 from typing import NamedTuple
 
 from tui.controller.link import Link, Outbox, QueueLink
 from tui.controller.messages import (
+    Reacted,
     ViewChanged,
 )
 from tui.devtools import samples
@@ -24,20 +26,38 @@ _DECIDES_LOOKS = ("NO_COLOR", "COLORTERM", "TEXTUAL", "TEXTUAL_COLOR_SYSTEM", "T
 
 
 class Picture(NamedTuple):
-    """What to draw: a view, the theme, and the keys pressed before the picture is taken."""
+    """What to draw: a view, the theme, the keys pressed and the emojis sent before the picture."""
 
     name: str
     view: ViewChanged
     theme: str = "dark"
     keys: tuple[str, ...] = ()
     size: tuple[int, int] = SIZE
+    reactions: tuple[tuple[str, str], ...] = ()
 
 
 def pictures() -> list[Picture]:
     """All of them."""
     return [
         Picture("lobby", samples.lobby()),
-        Picture("space", samples.space("host"), keys=("down", "q"), size=WIDE),
+        Picture(
+            "space",
+            samples.space("host", locked=True, undo="letting Mei 美玲 on stage"),
+            keys=("down", "q"),
+            size=WIDE,
+            reactions=(("Amina Okafor", "🔥"), ("Jonas Weber", "👏"), ("Katya", "👏")),
+        ),
+        Picture(
+            "chat",
+            samples.space(
+                invited_by=samples.key_of("Amina Okafor"),
+                invitation="the lighthouse, please",
+                hand_since=0.0,
+            ),
+            keys=("4",),
+            size=WIDE,
+        ),
+        Picture("journal", samples.space("cohost"), keys=("J", "up", "up", "up")),
         Picture("space-light", samples.space("listener"), theme="light", keys=("2",)),
     ]
 
@@ -51,13 +71,17 @@ async def draw(picture: Picture) -> str:
     async def connect() -> Link:
         return QueueLink(outbox, lambda _intent: None, lambda _outbox: None)
 
-    app = SpacesApp(connect, theme=picture.theme, now=lambda: samples.NOW, ascii_only=False)
+    app = SpacesApp(
+        connect, theme=picture.theme, now=lambda: samples.NOW, zone=UTC, ascii_only=False
+    )
     async with app.run_test(size=picture.size) as pilot, asyncio.timeout(_DEADLINE):
         outbox.put(picture.view)
         while not app.settled or app.desk.view.version != picture.view.version:
             await pilot.pause(0.01)
         await pilot.press(*picture.keys)
         await pilot.pause()
+        for name, emoji in picture.reactions:
+            outbox.put(Reacted(samples.key_of(name), emoji))
         while True:
             outbox.put(samples.levels())
             while not (app.settled and app.desk.levels):

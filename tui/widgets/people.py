@@ -42,8 +42,8 @@ def barred_row(barred: Barred, width: int) -> Parts:
     name = clean(barred.name).strip() or short_npub(barred.pubkey) or "somebody"
     by = clean(barred.by_name).strip() or short_npub(barred.by)
     why = f": {clean(barred.reason).strip()}" if barred.reason else ""
-    told = [(f"  removed by {by}{why}", "faint")]
-    return compose(width, [(f"{BARRED}   ", "bad"), (" " * 4, ""), (name, "muted"), *told])
+    told = [(f"  removed by {by}{why}", "muted")]
+    return compose(width, [(f"{BARRED}   ", "bad"), (" " * 4, ""), (name, ""), *told])
 
 
 def voice_cells(person: Participant, level: int) -> Parts:
