@@ -7,9 +7,11 @@ import pytest
 
 from tui.controller.board import Board
 from tui.controller.room import Room
+from tui.nostr.cache import Cache
 from tui.nostr.event import Draft
 from tui.nostr.keys import LocalSigner, SecretKey
 from tui.nostr.pool import Pool
+from tui.people.book import People
 from tui.rtc.peer import PeerSettings
 from tui.spaces.events import Metrics, PeerJoined, SpaceRef, SpeechAsked
 from tui.spaces.session import SessionSettings, SpaceSession
@@ -33,11 +35,15 @@ async def test_many_raised_hands_are_put_in_order_once_and_not_once_for_each_of_
     signer = LocalSigner(SecretKey.generate())
     space, now = SpaceRef(signer.pubkey, "tea"), int(time.time())
     board = Board(time.time)
-    room = Room(board, microphone="none", speaker="null", share=lambda created: "", now=time.time)
+    pool = Pool(())
+    people = People(pool, Cache(None), changed=lambda pubkey: None)
+    room = Room(
+        board, people, me=signer.pubkey, microphone="none", speaker="null", relays=(), now=time.time
+    )
     session = SpaceSession(
         space,
         signer=signer,
-        pool=Pool(()),
+        pool=pool,
         settings=SessionSettings(name="Ada", metrics=Metrics(), peer=PeerSettings()),
         observer=room,
         now=time.time,

@@ -74,6 +74,7 @@ class Controller:
             board=board,
             pool=pool,
             relays=self._relays,
+            people=self._people,
             drops=self._drops,
             refuse=self._refuse,
             now=now,
@@ -204,6 +205,7 @@ class Controller:
 
     def _renamed(self, pubkey: str) -> None:
         self._lobby.renamed(pubkey)
+        self._stay.renamed(pubkey)
 
     def _look(self) -> None:
         self._lobby.tick()

@@ -1,27 +1,37 @@
 """The present space as clients see it: hears a session and keeps the board up to date."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 from tui.controller.board import Board
+from tui.controller.chat_board import ChatBoard
 from tui.controller.messages import (
     AudioChanged,
     ConnectionChanged,
+    Denied,
+    Invited,
     Joined,
+    MuteAsked,
     ParticipantChanged,
+    Removed,
+    RoleChanged,
     SpeechRequested,
 )
 from tui.controller.views import (
     AudioView,
+    Barred,
+    JournalEntry,
     Participant,
     Role,
     SpaceView,
 )
-from tui.spaces.events import SpaceCreated
+from tui.nostr.nip19 import short_npub
+from tui.people.book import People
 from tui.spaces.roles import Role as SpaceRole
 from tui.spaces.session import SpaceSession
+from tui.spaces.share import room_link, space_link
 
-_ROLES: Final[dict[SpaceRole, Role]] = {
+ROLES: Final[dict[SpaceRole, Role]] = {
     SpaceRole.HOST: "host",
     SpaceRole.COHOST: "cohost",
     SpaceRole.SPEAKER: "speaker",
@@ -30,24 +40,28 @@ _ROLES: Final[dict[SpaceRole, Role]] = {
 
 
 class Room:
-    """The observer of one session."""
+    """The observer of one session. `relays` are those of the space."""
 
     def __init__(
         self,
         board: Board,
+        people: People,
         *,
+        me: str,
         microphone: str,
         speaker: str,
-        share: Callable[[SpaceCreated], str],
+        relays: tuple[str, ...],
         now: Callable[[], float],
     ) -> None:
         self._board = board
+        self._people = people
         self._microphone = microphone
         self._speaker = speaker
-        self._share = share
+        self._relays = relays
         self._now = now
+        self._since = int(now())
+        self._chat = ChatBoard(board, me=me, name_of=self.name_of, now=now)
         self._session: SpaceSession | None = None
-        self._links: dict[str, str] = {}
         self._levels: dict[str, int] = {}
 
     def watch(self, session: SpaceSession) -> None:
@@ -68,119 +82,199 @@ class Room:
         self._session = None
         self._board.clear_space()
 
+    def name_of(self, pubkey: str) -> str:
+        """What somebody calls themselves here, else in their profile, else a short npub."""
+        joined = self._session.state.peer(pubkey) if self._session is not None else None
+        return (joined.name if joined else "") or self._people.name_of(pubkey) or short_npub(pubkey)
+
+    def renamed(self, pubkey: str) -> None:
+        """The profile, follow or mute of somebody has changed."""
+        session = self._session
+        if session is None:
+            return
+        shown = self._board.view
+        self.participant_changed(pubkey)
+        self._chat.renamed(session.chat, pubkey)
+        for bar in list(shown.barred.values()):
+            if pubkey in (bar.pubkey, bar.by):
+                self.barred_changed(bar.pubkey)
+        acts = list(shown.journal.values())
+        self.journal_changed(act.id for act in acts if pubkey in (act.by, act.target))
+
     # -- what the session says
 
     def participant_changed(self, pubkey: str) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
         session = self._session
         if session is None:
             return
         known = self._board.participant(pubkey)
         present = session.is_present(pubkey)
-        shown = self._participant(session, pubkey) if present else None
+        away = not present and session.state.is_away(pubkey, self._now())
+        shown = self._participant(session, pubkey, present) if present or away else None
         if shown == known:
             return
         self._board.set_participant(pubkey, shown)
         described = shown or known
         assert described is not None
-        if known is None or shown is None or _told(known) != _told(shown):
+        if _told(known) != _told(shown):
             self._board.occurred(
                 ParticipantChanged(pubkey, described.name, described.role, present)
             )
 
     def session_changed(self) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
         session = self._session
         if session is None:
             return
-        state = session.state
-        created = state.created
         microphone, speaker, hint = session.problems
         self._board.set_audio(AudioView(self._microphone, self._speaker, microphone, speaker, hint))
-        self._board.set_space(
-            SpaceView(
-                ref=str(session.space),
-                host=session.space.host,
-                id=session.space.id,
-                name=created.name if created else session.space.id,
-                stage=session.stage,
-                started_at=created.at if created else 0,
-                summary=created.summary if created else "",
-                share=self._share(created) if created else "",
-                role=_ROLES[session.role],
-                microphone=session.microphone,
-                hand_since=self._hand(session, session.me),
-                heard_from=session.parent,
-            )
-        )
+        self._board.set_space(self._space(session))
 
     def joined(self) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
         self._board.occurred(Joined())
 
     def connection_changed(self, pubkey: str, state: str) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
         self._board.occurred(ConnectionChanged(pubkey, state))
 
     def audio_changed(self, pubkey: str, state: Literal["started", "stopped"]) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
         self._board.occurred(AudioChanged(pubkey, state))
 
     def speech_requested(self, pubkey: str) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
         self._board.occurred(SpeechRequested(pubkey))
 
     def invited(self, by: str, message: str) -> None:
-        """See `tui.spaces.session.Observer`."""
-        self._board.log("info", f"{by} asks whether you want to speak: {message}")
+        """See `tui.spaces.observer.Observer`."""
+        self._board.occurred(Invited(by, message))
 
     def role_changed(self, pubkey: str, role: SpaceRole, by: str) -> None:
-        """See `tui.spaces.session.Observer`."""
-        self._board.log("info", f"{pubkey} is {_ROLES[role]} by {by}")
+        """See `tui.spaces.observer.Observer`."""
+        self._board.occurred(RoleChanged(pubkey, ROLES[role], by))
 
     def removed(self, pubkey: str, by: str, reason: str) -> None:
-        """See `tui.spaces.session.Observer`."""
-        self._board.log("info", f"{pubkey} was removed by {by}: {reason}")
-
-    def barred_changed(self, pubkey: str) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
+        self._board.occurred(Removed(pubkey, by, reason))
 
     def denied(self, by: str, reason: str) -> None:
-        """See `tui.spaces.session.Observer`."""
-        self._board.log("info", f"{by} turned your hand down: {reason}")
+        """See `tui.spaces.observer.Observer`."""
+        self._board.occurred(Denied(by, reason))
 
     def mute_asked(self, by: str) -> None:
-        """See `tui.spaces.session.Observer`."""
-        self._board.log("info", f"{by} has muted you")
+        """See `tui.spaces.observer.Observer`."""
+        self._board.occurred(MuteAsked(by))
 
-    def chat_changed(self, ids: frozenset[str]) -> None:
-        """See `tui.spaces.session.Observer`."""
+    def chat_changed(self, ids: Iterable[str]) -> None:
+        """See `tui.spaces.observer.Observer`."""
+        if self._session is not None:
+            self._chat.show(self._session.chat, ids)
 
     def reacted(self, pubkey: str, emoji: str) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
+        self._chat.reacted(pubkey, emoji)
 
-    def journal_changed(self, ids: frozenset[str]) -> None:
-        """See `tui.spaces.session.Observer`."""
+    def journal_changed(self, ids: Iterable[str]) -> None:
+        """See `tui.spaces.observer.Observer`."""
+        if self._session is None:
+            return
+        for id_ in ids:
+            entry = self._session.journal.entry(id_)
+            shown = None
+            if entry is not None:
+                shown = JournalEntry(
+                    id=entry.id,
+                    at=entry.at,
+                    act=entry.act,
+                    by=entry.by,
+                    by_name=self.name_of(entry.by),
+                    target=entry.target,
+                    target_name=self.name_of(entry.target) if entry.target else "",
+                    reason=entry.reason,
+                    refused=entry.refused,
+                )
+                self._log_act(shown)
+            self._board.set_journal(id_, shown)
+
+    def barred_changed(self, pubkey: str) -> None:
+        """See `tui.spaces.observer.Observer`."""
+        if self._session is None:
+            return
+        bar = next((bar for bar in self._session.state.barred() if bar.target == pubkey), None)
+        shown = None
+        if bar is not None:
+            names = self.name_of(pubkey), self.name_of(bar.signer)
+            shown = Barred(pubkey, names[0], bar.signer, names[1], bar.reason, bar.at)
+        self._board.set_barred(pubkey, shown)
 
     def log(self, level: Literal["info", "warning", "error"], text: str) -> None:
-        """See `tui.spaces.session.Observer`."""
+        """See `tui.spaces.observer.Observer`."""
         self._board.log(level, text)
 
-    def _participant(self, session: SpaceSession, pubkey: str) -> Participant:
+    def _log_act(self, act: JournalEntry) -> None:
+        """What was done since we came is for the log, too; the session logs what was refused."""
+        if act.at >= self._since and not act.refused and not self._board.has_act(act.id):
+            words = " ".join(filter(None, (act.by_name, act.act, act.target_name)))
+            self._board.log("info", f"{words}: {act.reason}" if act.reason else words)
+
+    # -- views
+
+    def _participant(self, session: SpaceSession, pubkey: str, present: bool) -> Participant:
+        role = session.state.role_of(pubkey)
+        self._people.want([pubkey], verify=role.speaks)
         return Participant(
             pubkey=pubkey,
-            name=session.name_of(pubkey),
-            role=_ROLES[session.state.role_of(pubkey)],
+            name=self.name_of(pubkey),
+            role=ROLES[role],
+            present=present,
             speaking=session.is_talking(pubkey),
-            hand_since=self._hand(session, pubkey),
+            hand_since=float(session.hand_since(pubkey)),
             queue=session.queue.get(pubkey, 0),
             link=session.link_state(pubkey),
             me=pubkey == session.me,
+            later=pubkey in session.later,
+            away=not present,
+            plain=session.is_plain(pubkey),
+            muted=session.is_muted(pubkey),
+            hidden=pubkey in session.hidden,
+            followed=pubkey in self._people.follows,
+            verified=self._people.verified_of(pubkey),
         )
 
-    def _hand(self, session: SpaceSession, pubkey: str) -> float:
-        return float(session.state.hand_since(pubkey, self._now()) or 0)
+    def _space(self, session: SpaceSession) -> SpaceView:
+        state, proposal = session.state, session.proposal
+        created = state.created
+        return SpaceView(
+            ref=str(session.space),
+            host=session.space.host,
+            id=session.space.id,
+            name=created.name if created else session.space.id,
+            stage=session.stage,
+            started_at=created.at if created else 0,
+            summary=created.summary if created else "",
+            share=space_link(created, self._relays) if created else "",
+            share_room=room_link(session.space, self._relays),
+            role=ROLES[session.role],
+            microphone=session.microphone,
+            hand_since=float(session.hand_since(session.me)),
+            heard_from=session.parent,
+            reason=session.not_admitted,
+            access=state.access,
+            locked=state.locked,
+            stale=state.is_stale(self._now()),
+            topics=created.topics if created else (),
+            language=created.language if created else "",
+            starts=created.starts if created else 0,
+            invited_by=proposal.by if proposal else "",
+            invitation=proposal.message if proposal else "",
+            undo=session.undoable,
+            muted_by=session.muted_by,
+            relays=self._relays,
+        )
 
 
-def _told(participant: Participant) -> tuple[str, str]:
-    return participant.name, participant.role
+def _told(person: Participant | None) -> tuple[str, str] | None:
+    """What scripts hear of, while somebody is there."""
+    return (person.name, person.role) if person is not None and person.present else None

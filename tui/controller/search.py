@@ -22,7 +22,7 @@ QUERY_LENGTH: Final = 200  # characters; the rest of a query is not looked at
 
 Condition = Callable[[SpaceSummary], bool]
 
-_INCOMPLETE: Final = re.compile(r"-?(#|is:|lang:|host:)?")
+_INCOMPLETE: Final = re.compile(r"-*(#|is:|lang:|host:)?")
 """What says nothing yet."""
 
 _KINDS: Final[dict[str, Condition]] = {

@@ -20,6 +20,7 @@ from tui.nostr.keys import Signer
 from tui.nostr.nip19 import short_npub
 from tui.nostr.pool import Pool
 from tui.nostr.url import is_loopback
+from tui.people.book import People
 from tui.rtc.peer import PeerSettings
 from tui.spaces.events import Metrics, SpaceRef
 from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
@@ -39,6 +40,7 @@ class Stay:
         board: Board,
         pool: Pool,
         relays: Relays,
+        people: People,
         drops: Drops,
         refuse: Callable[[AnyIntent, Refusal], None],
         now: Callable[[], float],
@@ -49,6 +51,7 @@ class Stay:
         self._options = options
         self._board = board
         self._drops = drops
+        self._people = people
         self._pool = pool
         self._refuse = refuse
         self._now = now
@@ -73,6 +76,13 @@ class Stay:
         """Show how loud people are; a few times a second."""
         if self._room is not None:
             self._room.tick()
+
+    def renamed(self, pubkey: str) -> None:
+        """What we know of somebody has changed: the name, or whether we follow or hide them."""
+        if self.session is not None and self._room is not None:
+            if self.session.hidden != self._people.hidden:
+                self.session.hidden = self._people.hidden
+            self._room.renamed(pubkey)
 
     def look(self) -> None:
         """Take the counts of what the present space has dropped."""
@@ -154,9 +164,11 @@ class Stay:
         options = self._options
         self._room = Room(
             self._board,
+            self._people,
+            me=signer.pubkey,
             microphone=options.microphone,
             speaker=options.speaker,
-            share=self._entrance.share,
+            relays=self._pool.urls,
             now=self._now,
         )
         settings = SessionSettings(
@@ -184,5 +196,6 @@ class Stay:
             monotonic=self._monotonic,
             rng=self._rng,
         )
+        self.session.hidden = self._people.hidden
         self._room.watch(self.session)
         return await self.session.run(create)
