@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from tui.controller.intents import Demote, PromoteSpeaker, RequestSpeech
 from tui.demo.cast import SPARE
+from tui.demo.chatter import Chatter
 from tui.demo.conversation import Conversation, microphones
 from tui.demo.scene import NOTHING, Cue, Sight
 
@@ -38,6 +39,7 @@ class Home:
         self._people = people
         self._rng = rng
         self._conversation = Conversation(cast, rng, self._host)
+        self._chatter = Chatter(random.Random(rng.random()))
         self.wanted = {self._host}
         self.lent: set[str] = set()
         self._coming = deque(_arrivals(cast[1:people], rng))
@@ -64,6 +66,7 @@ class Home:
             *self._raise_hand(now, here, seen),
             *self._let_on_stage(now, seen),
             *self._step_down(now, here, seen, speaker),
+            *self._chatter.step(now, here, seen),
         ]
 
     def lend(self, count: int, sights: Mapping[str, Sight]) -> list[str]:

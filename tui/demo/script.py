@@ -14,7 +14,10 @@ from tui.demo.visit import VISITORS, Visit
 
 SPACE_NAME = "The long table"
 _HOST_IT = HostSpace(
-    SPACE_NAME, summary="Simulated people, real sound: join, raise your hand and talk"
+    SPACE_NAME,
+    summary="Simulated people, real sound: join, raise your hand and talk",
+    topics=("demo", "conversation"),
+    language="en",
 )
 AGAIN = 3.0  # seconds until a way in or out that had no effect is tried again
 RETURN = (60.0, 120.0)  # seconds between two visits to one space
