@@ -206,6 +206,29 @@ async def test_who_writes_too_fast_is_told_so_and_may_write_again_later(
     assert list(other.chat.lines) == sent
 
 
+async def test_a_clock_that_is_ahead_does_not_disturb_the_order_of_what_others_write(
+    chat: ChatOf,
+    until: Until,
+    publish: Publish,
+    address: str,
+    clock: Clock,
+    host: LocalSigner,
+    guest: LocalSigner,
+) -> None:
+    reader = await chat(host)
+    now = int(clock())
+    ahead = await publish(guest, write_message(address, now + 3, "a little ahead"))
+    await until(lambda: ahead.id in reader.chat.lines)
+    sent = [reader.chat.say("an answer")]
+    assert list(reader.chat.lines) == [ahead.id, *sent]
+    # Nobody draws the others along into the future, nor makes their order chance.
+    far = await publish(guest, write_message(address, now + 50, "far ahead"))
+    await until(lambda: far.id in reader.chat.lines)
+    sent += [reader.chat.say(text) for text in ("one", "two", "three")]
+    assert list(reader.chat.lines) == [ahead.id, *sent, far.id]
+    assert reader.chat.lines[sent[-1]].at <= now + 10
+
+
 @pytest.mark.parametrize("text", ["", " \n ", "\u200b", "\x1b"])
 async def test_nothing_is_not_sent(chat: ChatOf, host: LocalSigner, text: str) -> None:
     reader = await chat(host)
