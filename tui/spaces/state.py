@@ -137,7 +137,7 @@ class SpaceState:
         standing = self._judge.standing(pubkey)
         if standing.bar is not None:
             return f"removed: {standing.bar.reason}" if standing.bar.reason else "removed"
-        if standing.role.speaks or standing.invited:
+        if standing.invited:  # or promoted, ever
             return ""
         if self.access == "invite":
             return "for invited people"
