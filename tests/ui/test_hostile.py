@@ -2,10 +2,20 @@ import msgspec
 import pytest
 
 from tui.controller.messages import (
+    Denied,
     Failed,
+    IntentRefused,
+    JournalExported,
+    MuteAsked,
+    Reacted,
+    Removed,
+    RoleChanged,
     ViewChanged,
 )
 from tui.controller.views import (
+    Barred,
+    ChatLine,
+    JournalEntry,
     LogLine,
     Participant,
     RelayView,
@@ -37,12 +47,30 @@ async def test_names_do_no_harm(start, name: str, size) -> None:
         **base.participants,
         key: Participant(key, name, "speaker", link="failed"),
         "aa" * 32: Participant("aa" * 32, name, "listener", hand_since=samples.NOW, queue=1),
+        "bb" * 32: Participant("bb" * 32, name, "listener", followed=True, verified=name),
         "no key": Participant("no key", name, "listener"),
     }
     hostile = msgspec.structs.replace(
         base,
         participants=people,
-        space=msgspec.structs.replace(base.space, name=name, summary=name, reason=name),
+        space=msgspec.structs.replace(
+            base.space,
+            name=name,
+            summary=name,
+            reason=name,
+            topics=(name, name),
+            language=name,
+            invited_by=key,
+            invitation=name,
+            undo=name,
+            share=name,
+        ),
+        chat={"1": ChatLine("1", key, name, name, 2**60), "2": ChatLine("2", key, name, name, -1)},
+        journal={
+            "1": JournalEntry("1", 2**60, name, key, name, key, name, name, name),
+            "2": JournalEntry("2", -1, name, "no key", "", "no key", "", name),
+        },
+        barred={"cc" * 32: Barred("cc" * 32, name, "dd" * 32, name, name, 2**60)},
         spaces={"x:1": SpaceSummary("x:1", "x", name, name, name, -5, summary=name)},
         relays={name: RelayView(name, "waiting", name)},
         dropped={name: 3},
@@ -50,14 +78,28 @@ async def test_names_do_no_harm(start, name: str, size) -> None:
         me=msgspec.structs.replace(base.me, name=name),
     )
     async with start(hostile, size=size) as ui:
-        for keys in (("2",), ("q", "d", "n"), ("escape",), ("question_mark", "escape"), ("g",)):
+        ui.put(Reacted(key, name))
+        walk = (("2", "end"), ("b", "n"), ("q", "d"), ("escape",), ("4",), ("X",), ("escape",),
+                ("S",), ("i", "escape"), ("colon",), ("escape",), ("J",), ("escape",),
+                ("question_mark", "escape"), ("g",))  # fmt: skip
+        for keys in walk:
             await ui.press(*keys)
             await ui.pilot.pause()
             text = ui.text()
             assert "\x1b" not in text and "\u202e" not in text and "\x07" not in text
             for strip in ui.app.screen._compositor.render_strips():
                 assert strip.cell_length == size[0]
-        ui.app._received(Failed(name))
+        for message in (
+            Failed(name),
+            Denied(key, name),
+            MuteAsked("no key"),
+            RoleChanged(key, "speaker", "no key"),
+            Removed(key, key, name),
+            IntentRefused(name, "chat"),
+            JournalExported(name, -1),
+        ):
+            ui.app._received(message)
+            assert all(c.isprintable() for c in ui.line("notice").replace("\n", ""))
         assert all(c.isprintable() for c in ui.app._shown_title)
 
 

@@ -60,7 +60,7 @@ async def test_letters_that_are_commands_can_be_typed(start) -> None:
 
 
 async def test_help_names_every_key_of_the_screen(start) -> None:
-    async with start(samples.space(), size=(100, 80)) as ui:
+    async with start(samples.space(), size=(100, 140)) as ui:
         await ui.press("question_mark")
         await ui.until(lambda: ui.place == "help")
         text = " ".join(ui.text().split())

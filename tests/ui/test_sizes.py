@@ -30,7 +30,8 @@ async def sweep(ui) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [(), ("n",), ("g",), ("question_mark",), ("K",), ("K", "k"), ("slash", "x")]
+    "keys",
+    [(), ("n",), ("g",), ("question_mark",), ("K",), ("K", "k"), ("slash", "x"), ("colon", "x")],
 )
 async def test_screens_around_the_lobby(start, keys) -> None:
     async with start(samples.lobby()) as ui:
@@ -39,9 +40,26 @@ async def test_screens_around_the_lobby(start, keys) -> None:
         await sweep(ui)
 
 
-@pytest.mark.parametrize("keys", [("2",), ("q", "d"), ("slash", "a")])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("2",),
+        ("q", "d", "x"),
+        ("1", "o"),
+        ("slash", "a"),
+        ("c", "x"),
+        ("4", "up"),
+        ("r",),
+        ("J",),
+        ("J", "E", "x"),
+        ("colon", "a"),
+        ("S",),
+    ],
+)
 async def test_the_space(start, keys) -> None:
-    async with start(samples.space("host")) as ui:
+    asked = {"invited_by": samples.key_of("Luca"), "invitation": "come up " * 20}
+    fields = {"undo": "something " * 9, "locked": True, "access": "password", **asked}
+    async with start(samples.space("host", **fields)) as ui:
         await ui.press(*keys)
         await sweep(ui)
 

@@ -69,7 +69,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         """The frame around a screen's own widgets."""
         yield Lines(id="bar")
         yield from self.body()
-        yield Lines(id="banner")
+        yield Lines(id="banner", classes="-none")
         yield Lines(id="notice")
         yield KeyBar(id="keys")
         yield Lines(id="too-small")
@@ -136,7 +136,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         """Whether somebody asks us to speak, on every screen; it takes no key but y and n."""
         banner = self.query_one("#banner", Lines)
         asks = "" if can_answer(self.desk.view) else invitation(self.desk.view)
-        banner.display = bool(asks)
+        banner.set_class(not asks, "-none")
         if asks:
             answer = "y yes · n no"
             rows = wrap(asks, max(1, self.size.width - 4 - len(answer)), 2)

@@ -35,7 +35,7 @@ from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.roster import PEOPLE_PANES
 from tui.widgets.roster import Pane as PeoplePane
 from tui.widgets.row_list import Paint, RowList, SideColumn
-from tui.widgets.text import Part, Parts, wrap
+from tui.widgets.text import Part, Parts, clean_whole, wrap
 
 Pane = Literal["stage", "audience", "queue", "chat"]
 PANES: tuple[Pane, ...] = ("stage", "audience", "queue", "chat")
@@ -192,7 +192,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         space = present_space(self.desk.view)
         if space is None:
             return
-        links = [link for link in (space.share, space.share_room) if link]
+        links = [clean_whole(link) for link in (space.share, space.share_room) if link]
         link = links[-1 if self._shared_room else 0]
         self._shared_room = not self._shared_room
         link = link if link.startswith("nostr:") else f"nostr:{link}"

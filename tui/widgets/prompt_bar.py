@@ -37,6 +37,7 @@ class PromptBar(Horizontal):
 
     DEFAULT_CSS = """
     PromptBar { display: none; height: 1; }
+    PromptBar.-open { display: block; }
     PromptBar Lines { width: auto; }
     PromptBar PromptField { width: 1fr; }
     """
@@ -80,13 +81,13 @@ class PromptBar(Horizontal):
         field.value = prompt.text
         field.cursor_position = len(prompt.text)
         self._show_label(self.screen.size.width)
-        self.display = True
+        self.add_class("-open")
         self.screen.set_focus(field)
 
     def close(self) -> None:
         """Ask nothing any more."""
         self._prompt = None
-        self.display = False
+        self.remove_class("-open")
         self.field.value = ""
 
     def on_resize(self) -> None:
