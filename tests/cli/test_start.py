@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from tui.cli.arguments import parse
-from tui.cli.start import controller_options, first_intent, make_directories, public_key, set_up
+from tui.cli.keys import public_key
+from tui.cli.start import controller_options, first_intent, make_directories, set_up
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.config import limits
 from tui.controller.intents import HostSpace, JoinSpace

@@ -16,8 +16,9 @@ OPTIONS = ControllerOptions(
     microphone="tone:440",
     speaker="null",
     max_outputs=4,
-    ice_servers=("turn:ada:password@192.0.2.1",),
+    ice_servers=("turn:ada:sesame@192.0.2.1",),
     secret="nsec1secret",
+    account_password="hunter2",
 )
 
 
@@ -29,7 +30,8 @@ def test_no_repr_shows_the_secret() -> None:
     shown = f"{OPTIONS!r} {OPTIONS!s} {list(OPTIONS.__rich_repr__())}"
     assert "tone:440" in shown
     assert "nsec1secret" not in shown
-    assert "password" not in shown
+    assert "sesame" not in shown
+    assert "hunter2" not in shown
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from tui import __version__
 from tui.cli.arguments import Arguments
-from tui.cli.start import SECRET_VARIABLE, Setup, set_up
+from tui.cli.keys import SECRET_VARIABLE
+from tui.cli.start import Setup, set_up
 from tui.cli.status import ExitStatus
 from tui.config import limits
 from tui.config.logs import log_to_stderr

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from tui.cli.arguments import DEMO_PEOPLE, DEMO_SEED, Arguments
 from tui.cli.controller import read_view
+from tui.cli.keys import has_open_account
+from tui.cli.keys import public_key as public_key_of
 from tui.cli.start import Setup, controller_options, first_intent, make_directories, set_up
-from tui.cli.start import public_key as public_key_of
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.config import limits
 from tui.config.logs import Redacting, open_log, start_logging
@@ -28,6 +29,7 @@ from tui.controller.intents import (
     JoinSpace,
     SetName,
     Stop,
+    UseAccount,
     UseKey,
     UseKeyFile,
     UseThrowawayKey,
@@ -49,10 +51,13 @@ def run(arguments: Arguments) -> int:
     setup = set_up(arguments)
     make_directories(setup.paths)
     entering = first_intent(arguments) if arguments.command else None
-    options = controller_options(arguments, setup, throwaway=entering is not None)
+    # Who enters a space at once chooses no key first: it is the kept one, or one for this time.
+    at_once = entering is not None
+    options = controller_options(arguments, setup, throwaway=at_once, kept=at_once)
     has_key = asyncio.run(_adapt_running(arguments, setup.paths, options))
     if has_key is None:
-        has_key = bool(options.key_file or options.secret or options.throwaway)
+        named = options.key_file or options.secret or options.account or options.throwaway
+        has_key = bool(named) or has_open_account(setup.paths)
     return _show(setup, Connector(setup.paths, options, entering), first_run=not has_key)
 
 
@@ -165,7 +170,7 @@ async def _adapt_running(
         for wish in wishes:
             await link.send(wish)
         return bool(view.me.pubkey) or any(
-            isinstance(wish, UseKey | UseKeyFile | UseThrowawayKey) for wish in wishes
+            isinstance(wish, UseKey | UseKeyFile | UseAccount | UseThrowawayKey) for wish in wishes
         )
 
 
@@ -200,16 +205,22 @@ def wishes_for(view: View, flags: dict[str, object], options: ControllerOptions)
     for field in ("microphone", "speaker", "max_outputs", "ice_servers"):
         if field in flags and not same.get(field, False):
             raise _fixed(field.replace("_", " "))
-    if options.key_file or options.secret:
+    if options.key_file or options.secret or options.account:
         if not view.me.pubkey:
-            wishes.append(
-                UseKeyFile(options.key_file) if options.key_file else UseKey(options.secret)
-            )
-        elif ("key_file" in flags or options.secret) and public_key_of(options) != view.me.pubkey:
+            wishes.append(_use_key(options))
+        elif ({"key_file", "account"} & flags.keys() or options.secret) and (
+            options.account or public_key_of(options)
+        ) != view.me.pubkey:
             raise _fixed("key")
     elif options.throwaway and not view.me.pubkey:
         wishes.append(UseThrowawayKey())
     return wishes
+
+
+def _use_key(options: ControllerOptions) -> AnyIntent:
+    if options.account:
+        return UseAccount(options.account, options.account_password)
+    return UseKey(options.secret) if options.secret else UseKeyFile(options.key_file)
 
 
 def _fixed(what: str) -> CommandFailed:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.cli.arguments import Arguments
+from tui.cli.keys import key_options
 from tui.cli.passwords import password_of
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.config import limits
@@ -14,8 +15,6 @@ from tui.config.schema import InvalidSetting, Settings, load_settings
 from tui.controller.intents import HostSpace, JoinSpace
 from tui.controller.options import ControllerOptions
 from tui.nostr.url import relay_url
-
-SECRET_VARIABLE = "SPACES_SECRET_KEY"  # noqa: S105 - its name, not its value
 
 
 class Setup(NamedTuple):
@@ -50,51 +49,29 @@ def controller_options(
     setup: Setup,
     *,
     throwaway: bool = False,
+    kept: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> ControllerOptions:
-    """Options for a controller; with `throwaway` it makes a key where none is given.
+    """Options for a controller; `throwaway` and `kept` as in `key_options`.
 
     Key and device specs are tried here, so that a bad one ends the command with one line.
     """
-    settings = setup.settings
-    key_file = str(Path(settings.key_file).expanduser().absolute()) if settings.key_file else ""
-    secret = environ.get(SECRET_VARIABLE, "")
-    if secret and "key_file" not in arguments.flags:
-        key_file = ""
-    elif key_file:
-        secret = ""
+    paths, settings = setup
     microphone, speaker = device_specs(settings)
-    options = ControllerOptions(
-        profile=setup.paths.profile,
+    return ControllerOptions(
+        profile=paths.profile,
         relays=settings.relays,
         name=settings.name,
         microphone=microphone,
         speaker=speaker,
         max_outputs=settings.max_outputs,
         ice_servers=settings.ice_servers,
-        key_file=key_file,
-        secret=secret,
-        throwaway=throwaway and not (key_file or secret),
-        cache=str(setup.paths.cache),
+        cache=str(paths.cache),
+        space_relays=settings.space_relays,
+        plain_signalling=settings.plain_signalling,
         check_names=settings.check_names,
+        **key_options(arguments, paths, settings, environ, throwaway=throwaway, kept=kept),
     )
-    if key_file or secret:
-        public_key(options)
-    return options
-
-
-def public_key(options: ControllerOptions) -> str:
-    """The public key (hex) of the secret that is given; raises `CommandFailed`."""
-    from tui.nostr.keys import InvalidKey, KeyFileError, SecretKey, read_key_file
-
-    try:
-        if options.key_file:
-            return read_key_file(Path(options.key_file)).public
-        return SecretKey.parse(options.secret).public
-    except KeyFileError as error:
-        raise CommandFailed(ExitStatus.KEY, str(error)) from None
-    except InvalidKey as error:
-        raise CommandFailed(ExitStatus.KEY, f"{SECRET_VARIABLE}: {error}") from None
 
 
 def first_intent(arguments: Arguments, *, muted: bool = True) -> HostSpace | JoinSpace:

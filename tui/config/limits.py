@@ -8,6 +8,8 @@ INTENT_BYTES = 16 * 1024  # one intent on the controller's socket
 LINK_CLIENTS = 16  # screens and scripts attached to one controller
 SHOWN_CHAT_LINES = 500  # lines of one chat that screens show; older ones go
 SHOWN_JOURNAL_LINES = 1_000  # acts of moderation that screens show; an export has all of them
+SEEN_PEOPLE = 2_000  # people shown of a space or room that is only looked into
+SIDE_INTENTS = 32  # intents that are carried out beside the others, each waiting for something
 DROPPED_SECONDS = 5.0  # between two messages about what was dropped for one cause
 
 # Spaces
@@ -20,6 +22,7 @@ LANGUAGE_LENGTH = 16  # characters of a language tag (BCP 47): "pt-br", "zh-hant
 TOPICS = 8  # topics of one space; what fits into a line
 TOPIC_LENGTH = 40  # characters of one topic
 WEB_URL_LENGTH = 500  # characters of a picture's address
+FEWEST_SPACE_RELAYS = 2  # with fewer a space is lost when one of them is
 SPACE_RELAYS = 4  # relays named in a space that we also connect to
 SPEED_KBPS = 10_000_000  # 10 Gbit/s: above that a claim is a joke
 AUDIO_OUTPUTS = 1_000  # consumers of one node; what one core can feed
@@ -61,6 +64,7 @@ EVENT_KIND = 65_535  # kinds are 16 bit (NIP-01)
 TIMESTAMP = 2**53 - 1  # seconds; the largest integer that every JSON reader holds exactly
 FILTERS = 16  # filters of one subscription; relays accept 10 to 20
 FILTER_VALUES = 1_000  # values of one list of a filter; more belongs into several subscriptions
+PUBLIC_KEYS = 4_096  # authors whose keys are kept ready for the next signature; 2 MB
 KEY_FILE_BYTES = 1_024  # a key file; an nsec has 63, the rest is white space
 BECH32_CHARS = 5_000  # a NIP-19 entity; the bound that the NIP advises
 RELAY_HINTS = 16  # relays named by one NIP-19 entity; further ones are left out
@@ -114,13 +118,16 @@ JITTER_SPAN = 0.500  # seconds of sound waiting; beyond that the oldest goes, to
 
 # nostr: relays and the pool
 RELAYS = 32  # relays of one pool
+RELAY_LIST_SECONDS = 1.5  # for relays to send somebody's relay list, which is asked for on the way in
 LISTED_RELAYS = 16  # of one NIP-65 list and direction; the NIP advises two to four
 LISTED_TAGS = 256  # tags of a NIP-65 list that are looked at
 RELAY_URL_CHARS = 255  # a relay's address; NIP-19 cannot carry a longer one
 RELAY_TEXT_CHARS = 200  # a NOTICE or reason that is shown; the rest is cut off
 RELAY_FRAME_BYTES = 1024 * 1024  # beyond it the connection ends; above EVENT_BYTES so that one
 # oversized event that a relay has stored is dropped, and does not cost us the relay
-RELAY_PARSE_BYTES = 1024  # parsed at one go: about a millisecond even if it is all tiny frames
+RELAY_PARSE_BYTES = 1024  # of a handshake that are parsed at one go
+RELAY_TURN_FRAMES = 16  # parsed at one go; pings cost most, a quarter of a millisecond
+RELAY_TURN_BYTES = 8 * 1024  # handled of one relay before others have their turn; half a millisecond
 RELAY_WRITE_BYTES = 16 * 1024 * 1024  # unsent bytes beyond which a relay counts as stuck
 RELAY_BAD_FRAMES = 1_000  # undecodable or forged, of one connection; then the relay is left alone
 RELAY_NOTICES = 16  # of one connection that are surfaced; the others are only counted

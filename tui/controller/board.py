@@ -76,9 +76,9 @@ class Board:
         """The present space, or none."""
         self._set("space", space, self.view.space)
 
-    def set_relay(self, relay: RelayView) -> None:
-        """How one relay is."""
-        self._put("relays", self.view.relays, relay.url, relay)
+    def set_relay(self, url: str, relay: RelayView | None) -> None:
+        """How one relay is; `None` when it is used no more."""
+        self._put("relays", self.view.relays, url, relay)
 
     def set_listing(self, ref: str, summary: SpaceSummary | None) -> None:
         """One line of the lobby; `None` takes it away."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-_SECRETS = ("secret", "ice_servers")  # the servers may carry a password
+_SECRETS = ("secret", "account_password", "ice_servers")  # the servers may carry a password
 
 
 class InvalidOptions(ValueError):
@@ -14,8 +14,9 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     `microphone` and `speaker` are device specs (`default`, a device name, `tone:440`,
     `file:PATH`, `none`, `null`). The key is `secret` (nsec or hex), else the one in `key_file`,
-    else with `throwaway` a new one, else that of `account` (its label or pubkey, or the current
-    one), else none until an intent brings it. Paths are absolute; where `accounts` (a folder) or
+    else with `throwaway` a new one, else that of `account` (its label or pubkey; else the one that
+    the profile uses), else none until an intent brings it. A `secret` beside a `key_file` is what
+    that file holds. Paths are absolute; where `accounts` (a folder) or
     `cache` (a file) is empty, nothing is kept.
     """
 
@@ -30,6 +31,7 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     secret: str = ""
     throwaway: bool = False
     account: str = ""
+    account_password: str = ""
     accounts: str = ""
     cache: str = ""
     space_relays: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ class Refusal(Exception):
         self.cause = cause
 
 
-def require(holds: bool, otherwise: str) -> None:
-    """Raise `Refusal(otherwise)` unless it holds."""
+def require(holds: bool, otherwise: str, cause: str = "") -> None:
+    """Raise `Refusal(otherwise, cause)` unless it holds."""
     if not holds:
-        raise Refusal(otherwise)
+        raise Refusal(otherwise, cause)

@@ -9,13 +9,15 @@ from tui.audio.errors import InvalidAudioSpec
 from tui.controller import intents
 from tui.controller.board import Board
 from tui.controller.drops import Drops
-from tui.controller.entrance import Entrance
+from tui.controller.entrance import Door, Entrance
+from tui.controller.identity import Identity
 from tui.controller.intents import AnyIntent
-from tui.controller.messages import Failed, SpaceClosed
+from tui.controller.messages import Failed, SpaceClosed, SpaceScheduled
 from tui.controller.options import ControllerOptions
 from tui.controller.refusal import Refusal
 from tui.controller.relays import Relays
 from tui.controller.room import Room
+from tui.controller.schedule import announce
 from tui.nostr.keys import Signer
 from tui.nostr.nip19 import short_npub
 from tui.nostr.pool import Pool
@@ -26,6 +28,8 @@ from tui.spaces.events import Metrics, SpaceRef
 from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
 
 log = logging.getLogger(__name__)
+
+Entering = intents.HostSpace | intents.JoinSpace
 
 UPLOAD_KBPS_PER_OUTPUT = 57  # what one stream to one listener takes, headers included
 
@@ -40,6 +44,7 @@ class Stay:
         board: Board,
         pool: Pool,
         relays: Relays,
+        identity: Identity,
         people: People,
         drops: Drops,
         refuse: Callable[[AnyIntent, Refusal], None],
@@ -52,12 +57,13 @@ class Stay:
         self._board = board
         self._drops = drops
         self._people = people
+        self._identity = identity
         self._pool = pool
         self._refuse = refuse
         self._now = now
         self._monotonic = monotonic
         self._rng = rng
-        self._entrance = Entrance(pool, relays, board, rng)
+        self._entrance = Entrance(pool, relays, board, now=now, rng=rng)
         self._room: Room | None = None
         self._staying: asyncio.Task[None] | None = None
 
@@ -89,19 +95,11 @@ class Stay:
         if self.session is not None:
             self._drops.look("space", self.session.dropped)
 
-    async def enter(
-        self,
-        intent: intents.HostSpace | intents.JoinSpace,
-        signer: Signer,
-        name: str,
-        tasks: asyncio.TaskGroup,
-    ) -> None:
+    async def enter(self, intent: Entering, tasks: asyncio.TaskGroup) -> None:
         """Begin to host or join, as a task of `tasks`; the outcome is told whatever happens."""
         if self.busy:
             raise Refusal("leave the space that you are in first")
-        self._staying = tasks.create_task(
-            self._stay(intent, signer, name or short_npub(signer.pubkey))
-        )
+        self._staying = tasks.create_task(self._stay(intent))
         await asyncio.sleep(0)  # let it begin: cancelled before that, it would never be over
 
     async def turn_back(self) -> bool:
@@ -124,16 +122,17 @@ class Stay:
             session.leave()
         await asyncio.wait([self._staying])
 
-    async def _stay(
-        self, intent: intents.HostSpace | intents.JoinSpace, signer: Signer, name: str
-    ) -> None:
+    async def _stay(self, intent: Entering) -> None:
         try:
-            create = None
+            signer = await self._identity.ready()
             if isinstance(intent, intents.HostSpace):
-                space, create = await self._entrance.found(intent, signer.pubkey)
+                door = await self._entrance.host(intent, signer.pubkey)
             else:
-                space = await self._entrance.find(intent)
-            reason = await self._take_seat(space, create, signer, name, muted=intent.muted)
+                door = await self._entrance.join(intent, signer.pubkey)
+            if door.create is not None and door.create.starts:
+                await self._announce(door.space, door.create, signer)
+                return
+            reason = await self._take_seat(door, intent, signer)
             self._board.log("info", f"out of the space: {reason}")
             self._board.occurred(SpaceClosed(reason))
         except Refusal as refusal:
@@ -152,15 +151,14 @@ class Stay:
                 self._room.end()
                 self._room = None
 
-    async def _take_seat(
-        self,
-        space: SpaceRef,
-        create: SpaceCreation | None,
-        signer: Signer,
-        name: str,
-        *,
-        muted: bool,
-    ) -> str:
+    async def _announce(self, space: SpaceRef, create: SpaceCreation, signer: Signer) -> None:
+        await announce(
+            space, create, signer=signer, pool=self._pool, metrics=self._metrics(), now=self._now
+        )
+        self._board.log("info", f"{create.name} is announced; enter it when it is time")
+        self._board.occurred(SpaceScheduled(str(space), create.starts))
+
+    async def _take_seat(self, door: Door, intent: Entering, signer: Signer) -> str:
         options = self._options
         self._room = Room(
             self._board,
@@ -168,26 +166,26 @@ class Stay:
             me=signer.pubkey,
             microphone=options.microphone,
             speaker=options.speaker,
-            relays=self._pool.urls,
+            relays=door.relays,
             now=self._now,
         )
         settings = SessionSettings(
-            name=name,
+            name=self._identity.name or short_npub(signer.pubkey),
             microphone=options.microphone,
             speaker=options.speaker,
-            metrics=Metrics(
-                upload_kbps=UPLOAD_KBPS_PER_OUTPUT * options.max_outputs,
-                max_audio_outputs=options.max_outputs,
-            ),
+            metrics=self._metrics(),
             peer=PeerSettings(
                 ice_servers=options.ice_servers,
                 # On a machine without a network the loopback interface is all there is.
                 loopback=all(is_loopback(url) for url in self._pool.urls),
             ),
-            muted=muted,
+            muted=intent.muted,
+            password=intent.password,
+            relays=door.relays,
+            plain_signalling=options.plain_signalling,
         )
         self.session = SpaceSession(
-            space,
+            door.space,
             signer=signer,
             pool=self._pool,
             settings=settings,
@@ -198,4 +196,8 @@ class Stay:
         )
         self.session.hidden = self._people.hidden
         self._room.watch(self.session)
-        return await self.session.run(create)
+        return await self.session.run(door.create)
+
+    def _metrics(self) -> Metrics:
+        outputs = self._options.max_outputs
+        return Metrics(upload_kbps=UPLOAD_KBPS_PER_OUTPUT * outputs, max_audio_outputs=outputs)
