@@ -130,7 +130,7 @@ async def test_ten_thousand_people(start) -> None:
         ui.put(ViewChanged(version=5, participants=people))
         await ui.see(" 2 Audience 10017 ")
         await ui.press("2", "end")
-        await ui.see("of 10017", "Person 09999")
+        await ui.see("of 10018", "Person 09999")
         first = next(iter(people.values()))
         gone = dict.fromkeys(list(people)[:5000])
         ui.put(ViewChanged(version=6, participants=gone))

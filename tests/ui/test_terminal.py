@@ -10,9 +10,11 @@ import pytest
 from tui.controller.intents import Mute
 from tui.controller.messages import (
     Levels,
+    Reacted,
     ViewChanged,
 )
 from tui.controller.views import (
+    ChatLine,
     Participant,
 )
 from tui.devtools import samples
@@ -58,6 +60,32 @@ async def test_what_a_key_and_a_meter_cost(terminal) -> None:
     await ui.read(quiet=0.2)
     ui.say(Levels({jonas: 20, luca: 10}))
     assert 0 < len(await ui.read(quiet=0.2)) <= 400  # twenty of these a second are 8 kB
+
+
+async def test_what_messages_and_emojis_cost(terminal) -> None:
+    ui = await in_the_space(terminal)
+    ada, luca = samples.key_of("ada"), samples.key_of("Luca")
+
+    def message(number: int) -> ViewChanged:
+        said = ChatLine(str(number), ada, "ada", "a few words", int(samples.NOW))
+        return ViewChanged(version=number, chat={said.id: said})
+
+    ui.type("\x1b[B")  # Textual paints a list once more with the first change in it
+    await ui.read(quiet=0.4)
+    ui.say(message(10))
+    assert 0 < len(await ui.read(quiet=0.4)) <= 300  # only the mark on the tab
+    ui.say(Reacted(luca, "+"))
+    assert 0 < len(await ui.read(quiet=0.4)) <= 600
+    ui.type("4")
+    await ui.until(lambda: b"a few words" in ui.seen)
+    await ui.read(quiet=0.4)
+    ui.say(message(11))
+    assert 0 < len(await ui.read(quiet=0.4)) <= 2_500  # the list, which may have to scroll
+    ui.type("c")
+    await ui.read(quiet=0.4)
+    assert await ui.read(quiet=1.0) == b""  # no cursor blinks
+    ui.type("x")
+    assert 0 < len(await ui.read(quiet=0.4)) <= 300
 
 
 async def test_the_title_shows_the_microphone_and_is_given_back(terminal) -> None:
