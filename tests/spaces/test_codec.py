@@ -1,7 +1,9 @@
 import contextlib
 import json
+import re
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -19,7 +21,13 @@ from tui.spaces.writer import Writer
 AT = 1_700_000_000
 METRICS = Metrics(download_kbps=1000, upload_kbps=500, max_audio_outputs=10, connection_type="wifi")
 OURS = sorted(
-    {events.CREATE_SPACE, *events.LASTING_KINDS, *events.PRESENCE_KINDS, *events.SIGNAL_KINDS}
+    {
+        events.CREATE_SPACE,
+        *events.LASTING_KINDS,
+        *events.PRESENCE_KINDS,
+        *events.SPEECH_KINDS,
+        *events.SIGNAL_KINDS,
+    }
 )
 
 
@@ -58,6 +66,15 @@ async def test_everything_we_write_is_read_as_it_was_meant(
         summary="about tea",
         relays=relays,
     )
+    optional: dict[str, Any] = {
+        "image": "https://example.com/tea.png",
+        "starts": AT + 3600,
+        "language": "pt-br",
+        "topics": ("tea", "green tea"),
+        "access": "password",
+    }
+    draft = ours.create(AT, "Tea", METRICS, **optional)
+    await says(host, draft, events.SpaceCreated, summary="", relays=(), **optional)
     await says(host, ours.close(AT), events.SpaceEnded)
     await says(
         guest,
@@ -67,20 +84,28 @@ async def test_everything_we_write_is_read_as_it_was_meant(
         metrics=METRICS,
         until=AT + events.JOIN_LIFETIME,
         nip44=True,
+        lasting=False,
     )
     await says(guest, theirs.leave(AT), events.PeerLeft)
-    await says(guest, theirs.request_speech(AT), events.SpeechAsked, withdrawn=False)
-    await says(guest, theirs.request_speech(AT, withdrawn=True), events.SpeechAsked, withdrawn=True)
-    await says(host, ours.promote(AT, guest.pubkey), events.SpeakerPromoted, target=guest.pubkey)
-    await says(
-        host,
-        ours.demote(AT, guest.pubkey, "too loud"),
-        events.PeerDemoted,
-        target=guest.pubkey,
-        reason="too loud",
-    )
-    await says(host, ours.demote(AT, guest.pubkey), events.PeerDemoted, reason="")
-    for type_ in ("consumer", "provider", "mutual"):
+    for withdrawn, since in ((False, 0), (False, AT - 40), (True, 0)):
+        hand = theirs.request_speech(AT, withdrawn=withdrawn, since=since)
+        await says(guest, hand, events.SpeechAsked, withdrawn=withdrawn, since=since)
+    target = guest.pubkey
+    for act, kind in (
+        (ours.promote, events.SpeakerPromoted),
+        (ours.promote_cohost, events.CohostPromoted),
+        (ours.invite, events.PeerInvited),
+        (ours.ask_mute, events.MuteRequested),
+    ):
+        await says(host, act(AT, target), kind, target=target)
+    await says(host, ours.ask_mute(AT), events.MuteRequested, target="")
+    for reason in ("", "too loud"):
+        for act, kind in ((ours.demote, events.PeerDemoted), (ours.remove, events.PeerRemoved)):
+            await says(host, act(AT, target, reason), kind, target=target, reason=reason)
+    for message in ("", "come up?"):
+        proposal = ours.propose(AT, target, message)
+        await says(host, proposal, events.SpeechProposed, target=target, message=message)
+    for type_ in get_args(events.ConnectionType):
         await says(
             guest,
             theirs.reserve(AT, host.pubkey, type_, METRICS),
@@ -179,6 +204,33 @@ def test_a_space_needs_no_more_than_an_id(
     assert (found.name, found.metrics, found.summary, found.relays) == ("tea", Metrics(), "", ())
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ({"image": "javascript:alert(1)", "language": 7, "topics": "tea"}, {}),
+        ({"image": "https://a/\n", "starts": "soon", "topics": [1, "", None]}, {}),
+        ({"image": "https://a/ b", "starts": -5, "access": None}, {}),
+        ({"image": "https://a/" + "b" * 1000, "starts": [], "access": 5}, {}),
+        ({"starts": "1700000000", "language": " DE\n"}, {"starts": 1700000000, "language": "de"}),
+        ({"starts": 1e99}, {"starts": limits.TIMESTAMP}),
+        ({"topics": ["#Tea", "tea", "a\u202eb"]}, {"topics": ("tea", "ab")}),
+        ({"topics": [f"t{n}" for n in range(99)]}, {"topics": tuple(f"t{n}" for n in range(8))}),
+        ({"topics": ["t" * 99]}, {"topics": ("t" * limits.TOPIC_LENGTH,)}),
+        ({"access": "open"}, {}),
+        ({"access": ""}, {}),
+        ({"access": "invite"}, {"access": "invite"}),
+        ({"access": "members of my club"}, {"access": "invite"}),
+    ],
+)
+def test_optional_keys_of_a_space_are_read_or_left_out(
+    make: Callable[..., Event], host: LocalSigner, written: dict[str, Any], read: dict[str, Any]
+) -> None:
+    content = json.dumps({"id": "tea", **written})
+    found = codec.decode(make(events.CREATE_SPACE, host.pubkey, content))
+    defaults = {"image": "", "starts": 0, "language": "", "topics": (), "access": "open"}
+    assert {name: getattr(found, name) for name in defaults} == defaults | read
+
+
 def test_only_the_host_creates_a_space(make: Callable[..., Event], stranger: LocalSigner) -> None:
     with pytest.raises(InvalidSpaceEvent, match="by its host"):
         codec.decode(make(events.CREATE_SPACE, stranger.pubkey, '{"id": "tea"}'))
@@ -193,7 +245,7 @@ def test_a_join_needs_no_name_and_no_metrics(
     found = codec.decode(make(events.JOIN_SPACE, guest.pubkey, content, at=AT))
     assert isinstance(found, events.PeerJoined)
     assert (found.name, found.metrics, found.nip44) == ("", Metrics(), False)
-    assert found.until == AT + events.OPEN_JOIN_LIFETIME
+    assert (found.until, found.lasting) == (AT + events.OPEN_JOIN_LIFETIME, True)
 
 
 @pytest.mark.parametrize("expiration", ["", "soon", "1e9", "9" * 5000, str(AT + 10**6)])
@@ -205,6 +257,52 @@ def test_no_join_counts_for_longer_than_ten_minutes(
     )
     assert isinstance(found, events.PeerJoined)
     assert found.until == AT + events.OPEN_JOIN_LIFETIME
+    assert found.lasting == (expiration != str(AT + 10**6))
+
+
+def test_a_join_with_a_password_is_read_by_who_knows_it(
+    make: Callable[..., Event], guest: LocalSigner
+) -> None:
+    def open_join(content: str) -> str:
+        if not content.startswith("sealed "):
+            raise ValueError("wrong password")
+        return content.removeprefix("sealed ")
+
+    writer = Writer(SpaceRef("1" * 64, "tea"), guest.pubkey)
+    draft = writer.join(AT, "Gus", METRICS, seal=lambda text: f"sealed {text}")
+    assert "Gus" in draft.content
+    found = codec.decode(make(events.JOIN_SPACE, guest.pubkey, draft.content), open_join)
+    assert isinstance(found, events.PeerJoined)
+    assert (found.name, found.metrics) == ("Gus", METRICS)
+    for content in ('{"name": "Gus"}', "", "AgBase64"):
+        with pytest.raises(InvalidSpaceEvent, match="cannot be read with the password"):
+            codec.decode(make(events.JOIN_SPACE, guest.pubkey, content), open_join)
+    with pytest.raises(InvalidSpaceEvent):
+        codec.decode(make(events.JOIN_SPACE, guest.pubkey, draft.content))
+    assert codec.decode(make(events.LEAVE_SPACE, guest.pubkey), open_join)
+
+
+def test_the_announcement_of_a_space_of_ours_is_read_by_its_host_and_no_room_of_others(
+    make: Callable[..., Event], host: LocalSigner
+) -> None:
+    tags = [("d", "tea"), ("room", "Tea"), ("status", "private"), ("webrtc", "spaces")]
+    found = codec.decode(make(30312, host.pubkey, bare=tags))
+    assert isinstance(found, events.SpaceAnnounced)
+    assert (found.space, found.locked) == (SpaceRef(host.pubkey, "tea"), True)
+    with pytest.raises(InvalidSpaceEvent, match="webrtc"):
+        codec.decode(make(30312, host.pubkey, bare=tags[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("since", "read"), [(str(AT - 5), AT - 5), (str(AT + 5), AT), ("x", 0), ("-1", 0), ("", 0)]
+)
+def test_a_hand_says_since_when_it_is_up(
+    make: Callable[..., Event], guest: LocalSigner, since: str, read: int
+) -> None:
+    event = make(events.REQUEST_SPEECH, guest.pubkey, "", [("since", since)], at=AT)
+    found = codec.decode(event)
+    assert isinstance(found, events.SpeechAsked)
+    assert found.since == read
 
 
 @pytest.mark.parametrize("content", ["null", "[]", "hello", "{", "[" * 100_000, "9" * 5000])
@@ -273,9 +371,9 @@ def test_the_type_of_a_connection_as_others_write_it(
 def test_a_drop_counts_whatever_its_reason_looks_like(
     make: Callable[..., Event], guest: LocalSigner, host: LocalSigner, content: str, reason: str
 ) -> None:
-    for kind in (events.DROP_CONNECTION, events.DEMOTE_TO_PEER):
+    for kind in (events.DROP_CONNECTION, events.DEMOTE_TO_PEER, events.REMOVE_PEER):
         found = codec.decode(make(kind, guest.pubkey, content, [("p", host.pubkey)]))
-        assert isinstance(found, events.ConnectionDropped | events.PeerDemoted)
+        assert isinstance(found, events.ConnectionDropped | events.PeerDemoted | events.PeerRemoved)
         assert found.reason == reason
 
 
@@ -346,7 +444,12 @@ KEYS = st.sampled_from(["1" * 64, "2" * 64, "A" * 64, "3" * 63, "", "é" * 64])
 TAGS = st.lists(
     st.one_of(
         st.tuples(st.just("p"), KEYS),
-        st.tuples(st.sampled_from(["s", "expiration", "enc", "status", "d", "h"]), st.text()),
+        st.tuples(
+            st.sampled_from(
+                ["s", "expiration", "enc", "status", "since", "locked", "admitted", "d", "h"]
+            ),
+            st.text(),
+        ),
         st.lists(st.text(), min_size=1, max_size=4).map(tuple),
         st.just(("p",)),
     ),
@@ -364,7 +467,8 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 FIELDS = st.sampled_from(
     ["id", "name", "host", "networkMetrics", "summary", "relays", "type", "reason", "sdp", "ice",
-     "candidate", "sdpMid", "sdpMLineIndex", "publicKey", "maxAudioOutputs", "uploadSpeedKbps"]
+     "candidate", "sdpMid", "sdpMLineIndex", "publicKey", "maxAudioOutputs", "uploadSpeedKbps",
+     "image", "starts", "language", "topics", "access"]
 )  # fmt: skip
 OBJECTS = st.recursive(
     VALUES,
@@ -383,7 +487,7 @@ CONTENTS = st.one_of(
 
 
 @given(
-    kind=st.sampled_from((*OURS, 0, 31106)),
+    kind=st.sampled_from((*OURS, 0, 30312)),
     tags=TAGS,
     content=CONTENTS,
     ours=st.booleans(),
@@ -408,16 +512,26 @@ def assert_harmless(found: events.SpaceEvent) -> None:
     assert codec.is_pubkey(found.space.host)
     codec.check_space_id(found.space.id)
     for name in ("to", "target"):
-        assert codec.is_pubkey(getattr(found, name, "0" * 64))
+        who = getattr(found, name, "0" * 64)
+        assert codec.is_pubkey(who) or (isinstance(found, events.MuteRequested) and not who)
     bounds = {
         "name": max(limits.NAME_LENGTH, limits.SPACE_ID_LENGTH),
         "summary": limits.SUMMARY_LENGTH,
         "reason": limits.REASON_LENGTH,
+        "message": limits.MESSAGE_LENGTH,
+        "language": limits.LANGUAGE_LENGTH,
+        "image": limits.WEB_URL_LENGTH,
     }
     for name, bound in bounds.items():
         text = getattr(found, name, "")
         assert len(text) <= bound
         assert all(char.isprintable() or char in "\u200c\u200d" for char in text)
+    topics = getattr(found, "topics", ())
+    assert len(topics) <= limits.TOPICS
+    assert all(0 < len(topic) <= limits.TOPIC_LENGTH for topic in topics)
+    for name in ("starts", "since", "locked_at"):
+        assert 0 <= getattr(found, name, 0) <= limits.TIMESTAMP
+    assert all(map(codec.is_pubkey, getattr(found, "admitted", ())))
     relays = getattr(found, "relays", ())
     assert len(relays) <= limits.SPACE_RELAYS
     for url in relays:
@@ -478,7 +592,35 @@ def test_an_event_that_is_not_of_a_space_says_why(
 def test_what_is_about_or_for_somebody_names_a_pubkey(
     make: Callable[..., Event], host: LocalSigner, p: str
 ) -> None:
-    kinds = (*events.SIGNAL_KINDS, events.PROMOTE_SPEAKER, events.DEMOTE_TO_PEER)
+    kinds = (*events.SIGNAL_KINDS, *events.MODERATION_KINDS, *events.SPEECH_KINDS)
     for kind in kinds:
         with pytest.raises(InvalidSpaceEvent, match="p is no pubkey"):
             codec.decode(make(kind, host.pubkey, "{}", [("p", p)]))
+
+
+# -- the documentation
+
+
+def test_the_table_of_the_protocol_names_every_kind_and_tests_that_exist() -> None:
+    text = Path(codec.__file__).with_name("PROTOCOL.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in text.splitlines()
+        if re.match(r"\| \d+ \|", line)
+    ]
+    kinds = {
+        int(value): name
+        for name, value in vars(events).items()
+        if name.isupper() and isinstance(value, int) and value >= 1000 and "LIFETIME" not in name
+    }
+    assert {int(row[0]) for row in rows} == {*kinds, 30312}
+    for kind, name in kinds.items():
+        assert name in {row[1].split()[0] for row in rows if int(row[0]) == kind}
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    for row in rows:
+        assert len(row) == 6
+        assert row[5].startswith("`test_")
+    for file, test in named:
+        code = Path(__file__).with_name(file).read_text(encoding="utf-8")
+        assert re.search(rf"def {test}\(", code), f"{file}::{test} does not exist"
+    assert text.count("test_") == 2 * len(named)

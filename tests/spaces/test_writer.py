@@ -5,9 +5,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.nostr.event import Draft, is_addressable
+from tui.config import limits
+from tui.nostr.event import Draft, Event, is_addressable
 from tui.spaces import events
+from tui.spaces.codec import decode
 from tui.spaces.events import Metrics, SpaceRef
+from tui.spaces.state import Edge, SpaceState
 from tui.spaces.writer import Writer
 
 HOST, ME, ANN = "1" * 64, "a" * 64, "b" * 64
@@ -25,8 +28,13 @@ def acts(other: str) -> list[Act]:
         lambda writer, now: writer.join(now, "me", METRICS),
         lambda writer, now: writer.leave(now),
         lambda writer, now: writer.promote(now, other),
+        lambda writer, now: writer.promote_cohost(now, other),
         lambda writer, now: writer.demote(now, other),
         lambda writer, now: writer.demote(now, ME),
+        lambda writer, now: writer.remove(now, other),
+        lambda writer, now: writer.invite(now, other),
+        lambda writer, now: writer.propose(now, other),
+        lambda writer, now: writer.ask_mute(now, other),
         lambda writer, now: writer.request_speech(now),
         lambda writer, now: writer.request_speech(now, withdrawn=True),
         lambda writer, now: writer.reserve(now, other, "consumer", METRICS),
@@ -92,6 +100,12 @@ def test_tags_are_those_of_the_profile() -> None:
         (writer.request_speech(AT), events.REQUEST_SPEECH, [ME], [f"tea||{HOST}||{ME}"]),
         (writer.promote(AT, ANN), events.PROMOTE_SPEAKER, [ANN], [f"tea||{HOST}||{ANN}"]),
         (writer.demote(AT, ANN), events.DEMOTE_TO_PEER, [ANN], [f"tea||{HOST}||{ANN}"]),
+        (writer.promote_cohost(AT, ANN), events.PROMOTE_COHOST, [ANN], [f"tea||{HOST}||{ANN}"]),
+        (writer.remove(AT, ANN), events.REMOVE_PEER, [ANN], [f"tea||{HOST}||{ANN}"]),
+        (writer.invite(AT, ANN), events.INVITE_PEER, [ANN], [f"tea||{HOST}||{ANN}"]),
+        (writer.propose(AT, ANN), events.REQUEST_SPEECH, [ANN], [f"tea||{HOST}||{ANN}"]),
+        (writer.ask_mute(AT, ANN), events.MUTE_REQUEST, [ANN], []),
+        (writer.ask_mute(AT), events.MUTE_REQUEST, [], []),
         (
             writer.reserve(AT, ANN, "consumer", METRICS),
             events.RESERVE_CONNECTION,
@@ -155,6 +169,10 @@ def test_contents_are_json_as_the_draft_shows() -> None:
         "relays": ["ws://relay"],
     }
     assert content(writer.create(AT, "Tea", METRICS, "hot", ()))["summary"] == "hot"
+    scheduled = writer.create(AT, "Tea", METRICS, topics=("tea",), starts=AT + 9, access="invite")
+    assert content(scheduled).items() >= {"starts": AT + 9, "access": "invite"}.items()
+    assert content(scheduled)["topics"] == ["tea"]
+    assert "access" not in content(writer.create(AT, "Tea", METRICS, access="open"))
     joined = {"name": "me", "publicKey": ME, "networkMetrics": metrics}
     assert content(writer.join(AT, "me", METRICS)) == joined
     assert content(writer.reserve(AT, ANN, "mutual", METRICS)) == {
@@ -163,14 +181,68 @@ def test_contents_are_json_as_the_draft_shows() -> None:
     }
     assert content(writer.drop(AT, ANN, "moved", "n")) == {"reason": "moved"}
     assert content(writer.demote(AT, ANN, "later")) == {"reason": "later"}
+    assert content(writer.remove(AT, ANN, "noise")) == {"reason": "noise"}
+    assert writer.propose(AT, ANN, "come up?").content == "come up?"
     for empty in (
         writer.close(AT),
         writer.leave(AT),
         writer.promote(AT, ANN),
+        writer.promote_cohost(AT, ANN),
         writer.demote(AT, ANN),
+        writer.remove(AT, ANN),
+        writer.invite(AT, ANN),
+        writer.propose(AT, ANN),
+        writer.ask_mute(AT),
         writer.request_speech(AT),
         writer.drop(AT, ANN, "", "n"),
     ):
         assert empty.content == ""
     assert ("status", "withdrawn") in writer.request_speech(AT, withdrawn=True).tags
     assert ("enc", "nip44") in writer.join(AT, "me", METRICS).tags
+    sealed = writer.join(AT, "me", METRICS, seal=lambda text: text[::-1])
+    assert msgspec.json.decode(sealed.content[::-1]) == joined
+
+
+def test_a_hand_shown_again_says_since_when_it_is_up() -> None:
+    writer = Writer(SPACE, ME)
+    assert tags(writer.request_speech(AT, since=AT), "since") == []
+    assert tags(writer.request_speech(AT + 15, since=AT), "since") == [str(AT)]
+    assert tags(writer.request_speech(AT + 20, since=AT, withdrawn=True), "since") == []
+
+
+def test_a_confirmation_counts_after_the_drop_that_its_request_followed() -> None:
+    """ANN drops and asks again within a second; our clock is three seconds behind hers."""
+    ann, writer = Writer(SPACE, ANN), Writer(SPACE, ME)
+    dropped = ann.drop(AT, ME, "moved", "n")
+    reserved = ann.reserve(AT, ME, "consumer", METRICS)
+    writer.heard(read(reserved, ANN), AT - 3)
+    confirmed = writer.confirm(AT - 3, ANN, "consumer", METRICS)
+    assert dropped.created_at < reserved.created_at < confirmed.created_at
+    here = [(ann.join(AT, "ann", METRICS), ANN), (writer.join(AT, "me", METRICS), ME)]
+    said = [read(draft, who) for draft, who in [*here, (dropped, ANN), (confirmed, ME)]]
+    for history in (said, said[::-1]):
+        state = SpaceState(SPACE)
+        for event in history:
+            state.apply(event)
+        assert list(state.edges(AT + 5)) == [Edge(ANN, ME, "consumer")]
+
+
+def test_nobody_pushes_our_dates_into_the_future() -> None:
+    ann, writer = Writer(SPACE, ANN), Writer(SPACE, ME)
+    writer.heard(read(ann.reserve(AT + 60, ME, "consumer", METRICS), ANN), AT)
+    late = writer.confirm(AT, ANN, "consumer", METRICS).created_at
+    assert AT < late <= AT + limits.DATED_AHEAD_SECONDS + 1
+    assert writer.confirm(AT, HOST, "consumer", METRICS).created_at == AT
+
+
+def read(draft: Draft, signer: str) -> Any:
+    event = Event(
+        id=f"{hash(draft) % 2**256:064x}",
+        pubkey=signer,
+        created_at=draft.created_at,
+        kind=draft.kind,
+        tags=draft.tags,
+        content=draft.content,
+        sig="0" * 128,
+    )
+    return decode(event)
