@@ -38,6 +38,18 @@ def test_one_of_ours_is_known_by_its_session_name_and_its_channel() -> None:
     assert not read_description(describe(AUDIO, name="spaces")).has_channel
 
 
+@pytest.mark.parametrize("direction", ["sendrecv", "sendonly", "recvonly", "inactive"])
+def test_a_stream_without_a_direction_has_that_of_the_session(direction: str) -> None:
+    session = describe(AUDIO, AUDIO + "a=recvonly\r\n", CHANNEL)
+    sections = read_description(session).sdp.split("m=")
+    assert ["a=sendrecv" in section for section in sections] == [False, True, False, False]
+    session = session.replace("t=0 0\r\n", f"t=0 0\r\na={direction}\r\n")
+    first, *streams = read_description(session).sdp.split("m=")
+    assert [f"a={direction}" in section for section in streams[:1]] == [True]
+    assert "a=recvonly" in streams[1]
+    assert f"a={direction}" in first
+
+
 def test_nack_counts_only_for_opus() -> None:
     assert not read_description(describe(AUDIO)).answers_nack
     assert not read_description(describe(AUDIO + "a=rtcp-fb:96 nack\r\n")).answers_nack
@@ -61,6 +73,10 @@ def test_nack_counts_only_for_opus() -> None:
         describe(AUDIO, AUDIO).replace("a=group:BUNDLE 1 2", "a=group:BUNDLE 1"),
         describe(AUDIO, AUDIO).replace("a=group:BUNDLE 1 2", "a=group:BUNDLE 2 1"),
         describe(AUDIO, AUDIO).replace("a=group:BUNDLE 1 2\r\n", ""),
+        describe(AUDIO, AUDIO).replace("a=mid:2", "a=mid:1"),
+        describe(AUDIO, AUDIO).replace("a=mid:2\r\n", "").replace("a=mid:1", "a=mid:1\r\na=mid:2"),
+        describe(AUDIO) + "a=mid:2\r\n",
+        describe(AUDIO).replace("a=group:BUNDLE 1", "a=group:BUNDLE 1 2"),
         describe(AUDIO).replace("a=fingerprint:sha-256 AA\r\n", ""),
         describe(AUDIO).replace("a=ice-pwd:0123456789012345678901\r\n", ""),
         describe(AUDIO).replace("a=ice-ufrag:abcd\r\n", ""),

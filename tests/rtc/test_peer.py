@@ -166,6 +166,12 @@ async def test_a_description_that_makes_no_sense_is_refused(side: Make, old: str
         await side().peer.accept_offer(offer.replace(old, new))
 
 
+async def test_an_offer_that_cannot_be_answered_is_refused(side: Make) -> None:
+    offer = await side().peer.create_offer()
+    with pytest.raises(InvalidDescription):
+        await side().peer.accept_offer(offer.replace("m=application", "m=something"))
+
+
 async def test_an_answer_before_any_offer_is_refused(side: Make) -> None:
     with pytest.raises(InvalidDescription):
         await side().peer.accept_answer(await _offer_of_somebody())

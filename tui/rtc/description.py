@@ -6,6 +6,7 @@ there. What aiortc cannot say is added to ours: Opus parameters, NACK, and who w
 """
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -16,6 +17,7 @@ SESSION_NAME = "s=spaces"
 OPUS_PARAMETERS = "minptime=10;useinbandfec=1;usedtx=1;maxaveragebitrate=32000"
 """What we ask others to send (RFC 7587): a browser sends FEC and DTX only when asked."""
 
+_DIRECTIONS = frozenset({"a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"})
 _OPUS = re.compile(r"a=rtpmap:(\d{1,3}) opus/48000(?:/2)?", re.IGNORECASE)
 
 
@@ -43,21 +45,21 @@ def read_description(sdp: object) -> RemoteDescription:
     if len(sdp) > limits.SDP_BYTES or len(sdp.encode(errors="replace")) > limits.SDP_BYTES:
         raise InvalidDescription("a session description that is too long")
     lines = [line.rstrip() for line in sdp.splitlines()]
-    media = [index for index, line in enumerate(lines) if line.startswith("m=")]
-    _check_media([lines[index] for index in media])
-    first, second = media[0], (*media, len(lines))[1]
-    first_id = next((x[6:] for x in lines[first:second] if x.startswith("a=mid:")), None)
-    _check_bundle(lines, len(media), first_id)
+    session, *media = _sections(lines)
+    _check_media([part[0] for part in media])
+    ids = [[line[6:] for line in part if line.startswith("a=mid:")] for part in media]
+    _check_bundle(lines, ids)
     _check_security(lines)
-    offered = (x[2:] for x in lines[first:second] if x.startswith("a=candidate:"))
+    offered = (line[2:] for line in media[0] if line.startswith("a=candidate:"))
     opus = {match[1] for match in map(_OPUS.fullmatch, lines) if match}
     nack = {"a=rtcp-fb:* nack", *(f"a=rtcp-fb:{kind} nack" for kind in opus)}
+    kept = (x for x in _with_directions(session, media) if not _about_candidates(x))
     return RemoteDescription(
-        sdp="\r\n".join(x for x in lines if not _about_candidates(x)) + "\r\n",
+        sdp="\r\n".join(kept) + "\r\n",
         candidates=tuple(offered)[: limits.REMOTE_CANDIDATES],
-        first_id=first_id,
-        has_channel=SESSION_NAME in lines[:first]
-        and any(lines[index].startswith("m=application ") for index in media),
+        first_id=ids[0][0] if ids[0] else None,
+        has_channel=SESSION_NAME in session
+        and any(part[0].startswith("m=application ") for part in media),
         answers_nack=not nack.isdisjoint(lines),
     )
 
@@ -81,6 +83,29 @@ def write_description(sdp: str, *, nack: bool, more_candidates: bool) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
+def _sections(lines: list[str]) -> list[list[str]]:
+    """What is said of the session, then of each stream, from its `m=` line on."""
+    sections: list[list[str]] = [[]]
+    for line in lines:
+        if line.startswith("m="):
+            sections.append([])
+        sections[-1].append(line)
+    return sections
+
+
+def _with_directions(session: list[str], media: list[list[str]]) -> Iterator[str]:
+    """The lines, each stream with a direction; without one it has that of the session, else both.
+
+    RFC 8866, 6.7. aiortc fails to answer where none is written.
+    """
+    yield from session
+    default = next((line for line in session if line in _DIRECTIONS), "a=sendrecv")
+    for part in media:
+        yield from part
+        if not part[0].startswith("m=application") and _DIRECTIONS.isdisjoint(part):
+            yield default
+
+
 def _about_candidates(line: str) -> bool:
     return line.startswith("a=candidate:") or line == "a=end-of-candidates"
 
@@ -93,13 +118,16 @@ def _check_media(lines: list[str]) -> None:
         raise InvalidDescription("a session description with too many media lines")
 
 
-def _check_bundle(lines: list[str], media: int, first_id: str | None) -> None:
-    """Several lines must share one transport, carried by the first of them."""
-    if media == 1:
-        return
-    ids = [line[6:] for line in lines if line.startswith("a=mid:")]
+def _check_bundle(lines: list[str], ids: list[list[str]]) -> None:
+    """Several streams must share one transport, carried by the first of them."""
+    named = [each for part in ids for each in part]
     bundle = next((x.split()[1:] for x in lines if x.startswith("a=group:BUNDLE")), [])
-    if len(ids) != media or set(ids) != set(bundle) or bundle[0] != first_id:
+    if len(ids) == 1:
+        good = len(named) <= 1 and bundle in ([], named)
+    else:
+        distinct = all(len(part) == 1 for part in ids) and len(set(named)) == len(named)
+        good = distinct and sorted(bundle) == sorted(named) and bundle[0] == named[0]
+    if not good:
         raise InvalidDescription("media lines that do not share one transport")
 
 

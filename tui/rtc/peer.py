@@ -146,7 +146,10 @@ class Peer:
         await self._apply(remote, "offer")
         self._take_over([x for x in pc.getTransceivers() if _accept(x)])
         await self._reach(remote)
-        answer = await self._describe(remote.first_id, nack=remote.answers_nack)
+        try:
+            answer = await self._describe(remote.first_id, nack=remote.answers_nack)
+        except Exception as error:  # aiortc sees some of what it cannot take only when it answers
+            raise InvalidDescription("an offer that cannot be answered") from error
         self._watch()
         return answer
 
