@@ -63,6 +63,8 @@ def test_lists_in_variables_are_parted_by_commas_or_space(file: Path) -> None:
         ('secret = "nsec1qqqq"', "secret"),
         ("# " + "x" * limits.SETTINGS_BYTES, "bytes"),
         ("[name]\nx = 1", "name"),
+        ("name = " + "[" * 30_000, "recursion"),
+        ("max_outputs = " + "9" * 50_000, "digits"),
     ],
 )
 def test_a_bad_file_is_one_line_with_file_and_field(file: Path, text: str, named: str) -> None:

@@ -121,7 +121,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise InvalidSetting(f"{path}: more than {limits.SETTINGS_BYTES} bytes")
     try:
         return msgspec.toml.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers without end, lists in lists
         raise InvalidSetting(f"{path}: {error}") from None
 
 

@@ -75,7 +75,7 @@ def load_themes(folders: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
         for path in sorted(folder.glob("*.toml"))[: limits.THEME_FILES]:
             try:
                 theme = _read(path, notices)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 notices.append(f"theme {path.name} is left out: {error}")
             else:
                 themes[theme.name] = theme
