@@ -1,0 +1,134 @@
+"""What comes from this machine: the control link, settings, themes, accounts, queries."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from tests.fuzz.target import KEYS, Run, Target, declared, simple, to_text
+from tui.accounts.errors import AccountError
+from tui.accounts.file import Account, AccountsFile, Contents
+from tui.config import limits
+from tui.config.schema import InvalidSetting, load_settings
+from tui.config.themes import load_themes, shipped_themes
+from tui.controller import intents, messages
+from tui.controller.intents import InvalidIntent, decode_intent, encode_intent
+from tui.controller.messages import ViewChanged, encode_message
+from tui.controller.search import Search
+from tui.controller.view import View
+from tui.controller.views import Me, SpaceSummary
+from tui.nostr.url import relay_url
+
+
+def read_intent(data: bytes) -> None:
+    intent = decode_intent(data)
+    assert decode_intent(encode_intent(intent)) == intent
+
+
+def read_message(data: bytes) -> None:
+    message = messages.decode_message(data)
+    assert messages.decode_message(encode_message(message)) == message
+    if isinstance(message, ViewChanged):
+        view = View()
+        view.apply(message)
+        again = View()
+        again.apply(view.snapshot())
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def settings() -> Iterator[Run]:
+    with folder() as inside:
+        file = inside / "settings.toml"
+
+        def run(data: bytes) -> None:
+            file.write_bytes(data)
+            environ = {"SPACES_RELAYS": to_text(data).replace("\0", "")}
+            for variables in ({}, environ):
+                with contextlib.suppress(InvalidSetting):
+                    found = load_settings(file, variables, {}, relay_url)
+                    assert 1 <= len(found.relays) <= limits.RELAYS
+
+        yield run
+
+
+@contextlib.contextmanager
+def themes() -> Iterator[Run]:
+    with folder() as inside:
+
+        def run(data: bytes) -> None:
+            (inside / "mine.toml").write_bytes(data)
+            found, notices = load_themes([inside])
+            assert "mine" in found or notices
+            assert "dark" in found
+
+        yield run
+
+
+@contextlib.contextmanager
+def accounts() -> Iterator[Run]:
+    with folder() as inside:
+        file = AccountsFile(inside)
+        path = inside / "accounts.json"
+
+        def run(data: bytes) -> None:
+            path.touch(mode=0o600)
+            path.write_bytes(data)
+            try:
+                contents = file.read()
+            except AccountError:
+                kept = [each for each in inside.iterdir() if each.read_bytes() == data]
+                assert kept  # nothing of the user's is lost
+                for each in inside.glob("accounts.json*"):
+                    each.unlink()
+            else:
+                file.change(lambda _old: contents)
+                assert file.read() == contents
+
+        yield run
+
+
+SUMMARY = SpaceSummary(
+    "ref", KEYS[0], "Bob", "space", "Rust at night", 0, topics=("rust",), language="en"
+)
+
+
+def search(data: bytes) -> None:
+    assert Search(to_text(data)).matches(SUMMARY) in (True, False)
+
+
+ACCOUNTS = Contents(
+    accounts=(Account(KEYS[0], "encrypted", "me"), Account(KEYS[1], "keyring")),
+    current={"default": KEYS[0]},
+    secrets={KEYS[0]: "ncryptsec1"},
+)
+INTENTS = (
+    intents.HostSpace("night", topics=("rust",), access="invite"),
+    intents.JoinSpace("space", muted=False),
+    intents.Invite(KEYS[0], "speak?"),
+    intents.Lock(True),
+)
+VIEW = ViewChanged(version=1, me=Me(KEYS[0], "npub1", "me"))
+SETTINGS = 'relays = ["wss://relay.example"]\nname = "me"\nmax_outputs = 8\ncheck_names = true\n'
+
+TARGETS = (
+    simple("intent", declared(read_intent, InvalidIntent), *map(encode_intent, INTENTS)),
+    simple(
+        "link-message",
+        declared(read_message, msgspec.DecodeError, UnicodeDecodeError),
+        *map(encode_message, (VIEW, messages.ChatReceived(KEYS[0], "hi"), messages.Joined())),
+    ),
+    Target("settings", settings, (SETTINGS.encode(),)),
+    Target(
+        "theme", themes, tuple(path.read_bytes() for path in sorted(shipped_themes().iterdir())[:2])
+    ),
+    Target("accounts", accounts, (msgspec.json.encode(ACCOUNTS), b'{"version":2}'), 60),
+    simple("search", search, "rust #rust lang:en host:bob -follows open", "-#x ---", "night"),
+)
