@@ -7,6 +7,7 @@ all kinds is PROTOCOL.md beside this file. Everything here is pure: no clock, no
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypedDict, TypeVar
 
@@ -131,22 +132,27 @@ def decode(event: Event, open_join: OpenJoin | None = None) -> SpaceEvent:
     if reader is None:
         return read_announcement(event)
     host = event.first("h") or (event.pubkey if event.kind == CREATE_SPACE else "")
-    if not is_pubkey(host):
-        raise InvalidSpaceEvent("h is no pubkey")
     if event.kind == CREATE_SPACE:
         space_id = _content(event, _CreateContent).id
     else:
         space_id = event.first("s") or ""
-    check_space_id(space_id)
-    place = _Place(
-        space=SpaceRef(host, space_id), signer=event.pubkey, at=event.created_at, id=event.id
-    )
+    space = _space(host, space_id)
+    place = _Place(space=space, signer=event.pubkey, at=event.created_at, id=event.id)
     if event.kind == JOIN_SPACE and open_join is not None:
         try:
             event = msgspec.structs.replace(event, content=open_join(event.content))
         except ValueError:
             raise InvalidSpaceEvent("cannot be read with the password") from None
     return reader(event, place)
+
+
+@lru_cache(limits.LOBBY_SPACES)
+def _space(host: str, space_id: str) -> SpaceRef:
+    """One value for all the events of a space, checked once."""
+    if not is_pubkey(host):
+        raise InvalidSpaceEvent("h is no pubkey")
+    check_space_id(space_id)
+    return SpaceRef(host, space_id)
 
 
 def _read_create(event: Event, place: _Place) -> SpaceEvent:

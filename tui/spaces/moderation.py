@@ -118,7 +118,8 @@ class Judge:
 
     def standing(self, pubkey: str) -> Standing:
         """What somebody is now."""
-        self._settle()
+        if self._pending:  # asked of thousands of people at a time
+            self._settle()
         return self._standings.get(pubkey, _NOBODY)
 
     def standing_at(self, pubkey: str, at: int, event_id: str) -> Standing:

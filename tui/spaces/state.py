@@ -7,7 +7,6 @@ What depends on the time takes `now`, in unix seconds.
 """
 
 from collections.abc import Iterator
-from functools import cache
 
 from tui.spaces.events import (
     Access,
@@ -32,7 +31,7 @@ from tui.spaces.events import (
 )
 from tui.spaces.hands import HAND_LIFETIME, Hands
 from tui.spaces.moderation import Judge, Refusal, Standing
-from tui.spaces.presence import Edge, Presence
+from tui.spaces.presence import Edge, Person, Presence
 from tui.spaces.roles import Role, may_moderate
 
 __all__ = ["AWAY_SECONDS", "HAND_LIFETIME", "STALE_AFTER", "Edge", "Refusal", "SpaceState"]
@@ -134,7 +133,9 @@ class SpaceState:
     def is_admitted(self, pubkey: str) -> str:
         """Why a JOIN of somebody does not count; empty if it does. Of passwords it knows nothing:
         who does not know one cannot write a JOIN that is read."""
-        standing = self._judge.standing(pubkey)
+        return self._why_out(pubkey, self._judge.standing(pubkey), self._presence.person(pubkey))
+
+    def _why_out(self, pubkey: str, standing: Standing, person: Person) -> str:
         if standing.bar is not None:
             return f"removed: {standing.bar.reason}" if standing.bar.reason else "removed"
         if standing.invited:  # or promoted, ever
@@ -142,10 +143,9 @@ class SpaceState:
         if self.access == "invite":
             return "for invited people"
         lock = self.announced
-        if lock is not None and lock.locked and pubkey not in lock.admitted:
-            first = self._presence.person(pubkey).first
-            return "" if 0 < first <= lock.locked_at else "the space is locked"
-        return ""
+        if lock is None or not lock.locked or pubkey in lock.admitted:
+            return ""
+        return "" if 0 < person.first <= lock.locked_at else "the space is locked"
 
     # -- who is there
 
@@ -184,26 +184,26 @@ class SpaceState:
 
     def edges(self, now: float) -> Iterator[Edge]:
         """The confirmed connections between people who are present."""
-        present = cache(lambda pubkey: self.is_present(pubkey, now))
+        went = {pubkey: self._went(pubkey) for pubkey in self.present(now)}
         for at, edge in self._presence.edges():
-            if (
-                present(edge.asking)
-                and present(edge.asked)
-                and at > max(self._went(edge.asking), self._went(edge.asked))
-            ):
+            asking, asked = went.get(edge.asking), went.get(edge.asked)
+            if asking is not None and asked is not None and asking < at > asked:
                 yield edge
 
     def _staying(self, pubkey: str) -> PeerJoined | None:
         """The JOIN of somebody that counts, if only it is in time."""
-        joined = self._presence.person(pubkey).joined
-        if joined is None or self.ended is not None or joined.at <= self._went(pubkey):
+        person = self._presence.person(pubkey)
+        joined = person.joined
+        if joined is None or joined.at <= person.left or self.ended is not None:
             return None
-        return None if self.is_admitted(pubkey) else joined
+        standing = self._judge.standing(pubkey)
+        if joined.at <= standing.removed or self._why_out(pubkey, standing, person):
+            return None
+        return joined
 
     def _went(self, pubkey: str) -> int:
         """When somebody last left or was removed, which beats a JOIN of the same second."""
-        removed = self._judge.standing(pubkey).removed
-        return max(self._presence.person(pubkey).left, removed)
+        return max(self._presence.person(pubkey).left, self._judge.standing(pubkey).removed)
 
     def _is_connected(self, pubkey: str, now: float) -> bool:
         """Whether a connection of somebody lives, to somebody who is there by the same rules."""
