@@ -8,13 +8,16 @@ from typing import Any, Literal
 import pytest
 
 from tui.nostr.event import Draft, Event
-from tui.nostr.keys import LocalSigner, SecretKey
+from tui.nostr.filter import Filter
+from tui.nostr.keys import LocalSigner, SecretKey, Signer
 from tui.nostr.pool import Pool
 from tui.relay.server import RelayServer
-from tui.rtc.peer import PeerSettings
-from tui.spaces.events import Metrics, SpaceRef
+from tui.rtc.peer import Peer, PeerSettings
+from tui.spaces import codec, events
+from tui.spaces.events import Metrics, SpaceEvent, SpaceRef
 from tui.spaces.roles import Role
 from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
+from tui.spaces.writer import Writer
 
 
 def _signer(number: int) -> LocalSigner:
@@ -39,6 +42,12 @@ def stranger() -> LocalSigner:
 @pytest.fixture(scope="session")
 def space(host: LocalSigner) -> SpaceRef:
     return SpaceRef(host.pubkey, "0123456789abcdef0123456789abcdef")
+
+
+@pytest.fixture(scope="session")
+def signer() -> Callable[[int], LocalSigner]:
+    """Anybody, by number; host, guest and stranger are 1, 2 and 3."""
+    return _signer
 
 
 Make = Callable[..., Event]
@@ -185,11 +194,23 @@ class Seat:
         self.diary = diary
         self.task = task
 
-    async def leave(self) -> str:
-        """Leave, and why the session ended; all within ten seconds."""
-        self.session.leave()
+    @property
+    def me(self) -> str:
+        return self.session.me
+
+    def sees(self, pubkey: str, role: Role) -> bool:
+        """Whether somebody is here, in that role."""
+        return self.session.is_present(pubkey) and self.session.state.role_of(pubkey) is role
+
+    async def outcome(self) -> str:
+        """Why the session ended, which it does within ten seconds."""
         async with asyncio.timeout(10):
-            return await self.task
+            return await asyncio.shield(self.task)
+
+    async def leave(self) -> str:
+        """Leave, and why the session ended."""
+        self.session.leave()
+        return await self.outcome()
 
 
 @pytest.fixture
@@ -198,27 +219,28 @@ async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Callable[...
     async with AsyncExitStack() as exits:
 
         async def sit(
-            signer: LocalSigner,
+            signer: Signer,
             *,
             create: SpaceCreation | None = None,
             urls: tuple[str, ...] = (),
-            speaker: str = "null",
+            outputs: int = 3,
+            now: Callable[[], float] = time.time,
+            **settings: Any,
         ) -> Seat:
             pool = await exits.enter_async_context(Pool(urls or [relay.url]))
             diary = Diary()
+            common = {"name": "", "microphone": "none", "speaker": "null"}
             session = SpaceSession(
                 space,
                 signer=signer,
                 pool=pool,
                 settings=SessionSettings(
-                    name="",
-                    microphone="none",
-                    speaker=speaker,
-                    metrics=Metrics(max_audio_outputs=3),
+                    metrics=Metrics(max_audio_outputs=outputs),
                     peer=PeerSettings(loopback=True),
+                    **(common | settings),
                 ),
                 observer=diary,
-                now=time.time,
+                now=now,
                 monotonic=time.monotonic,
                 rng=random.Random(7),
             )
@@ -233,3 +255,52 @@ async def end(task: asyncio.Task[str]) -> None:
     task.cancel()
     async with asyncio.timeout(10):
         await asyncio.gather(task, return_exceptions=True)
+
+
+class ByHand:
+    """A participant who says only what the test says, and remembers what others say to it."""
+
+    def __init__(self, space: SpaceRef, signer: LocalSigner, pool: Pool) -> None:
+        self.me = signer.pubkey
+        self.writer = Writer(space, self.me)
+        self.heard: list[SpaceEvent] = []
+        self._signer = signer
+        self._pool = pool
+        to_me = Filter(kinds=events.SIGNAL_KINDS, tags={"p": (self.me,)})
+        pool.subscribe([to_me], lambda event, _url: self.heard.append(codec.decode(event)))
+
+    async def say(self, draft: Any) -> Event:
+        event = await self._signer.sign(draft)
+        results = await self._pool.publish(event)
+        assert all(result.ok for result in results.values()), results
+        return event
+
+    async def answer(self) -> str:
+        """The one answer that has come, decrypted."""
+        (answer,) = [event for event in self.heard if isinstance(event, events.SdpAnswered)]
+        return codec.read_description(await self._signer.decrypt(answer.signer, answer.content))
+
+    def has_heard(self, kind: type[SpaceEvent]) -> list[SpaceEvent]:
+        return [event for event in self.heard if type(event) is kind]
+
+
+@pytest.fixture
+async def by_hand(space: SpaceRef, pool: Pool) -> AsyncIterator[Callable[[int], ByHand]]:
+    def enter(number: int) -> ByHand:
+        return ByHand(space, _signer(number), pool)
+
+    yield enter
+
+
+@pytest.fixture
+async def offering() -> AsyncIterator[Peer]:
+    """A connection whose offer is sent by hand."""
+    peer = Peer(
+        PeerSettings(loopback=True),
+        on_packet=lambda _slot, _packet: None,
+        on_message=lambda _message: None,
+        on_state=lambda _state: None,
+        on_candidate=lambda _candidate: None,
+    )
+    yield peer
+    await peer.close()

@@ -1,73 +1,21 @@
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tui.nostr.event import Event
 from tui.nostr.filter import Filter
-from tui.nostr.keys import LocalSigner, SecretKey
+from tui.nostr.keys import LocalSigner
 from tui.nostr.pool import Pool
-from tui.rtc.peer import Peer, PeerSettings
+from tui.rtc.peer import Peer
 from tui.spaces import attempts, codec, events, planner
-from tui.spaces.codec import decode
-from tui.spaces.events import Metrics, SpaceEvent, SpaceRef
+from tui.spaces.events import Metrics
 from tui.spaces.roles import Role
 from tui.spaces.session import SpaceCreation
-from tui.spaces.writer import Writer
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 Sit = Callable[..., Awaitable[Any]]
-
-
-class ByHand:
-    """A participant who says only what the test says, and remembers what others say to it."""
-
-    def __init__(self, space: SpaceRef, signer: LocalSigner, pool: Pool) -> None:
-        self.me = signer.pubkey
-        self.writer = Writer(space, self.me)
-        self.heard: list[SpaceEvent] = []
-        self._signer = signer
-        self._pool = pool
-        to_me = Filter(kinds=events.SIGNAL_KINDS, tags={"p": (self.me,)})
-        pool.subscribe([to_me], lambda event, _url: self.heard.append(decode(event)))
-
-    async def say(self, draft: Any) -> Event:
-        event = await self._signer.sign(draft)
-        results = await self._pool.publish(event)
-        assert all(result.ok for result in results.values()), results
-        return event
-
-    async def answer(self) -> str:
-        """The one answer that has come, decrypted."""
-        (answer,) = [event for event in self.heard if isinstance(event, events.SdpAnswered)]
-        return codec.read_description(await self._signer.decrypt(answer.signer, answer.content))
-
-    def has_heard(self, kind: type[SpaceEvent]) -> list[SpaceEvent]:
-        return [event for event in self.heard if type(event) is kind]
-
-
-@pytest.fixture
-async def by_hand(space: SpaceRef, pool: Pool) -> AsyncIterator[Callable[[int], ByHand]]:
-    def enter(number: int) -> ByHand:
-        return ByHand(space, LocalSigner(SecretKey(number.to_bytes(32, "big"))), pool)
-
-    yield enter
-
-
-@pytest.fixture
-async def offering() -> AsyncIterator[Peer]:
-    """A connection whose offer is sent by hand."""
-    peer = Peer(
-        PeerSettings(loopback=True),
-        on_packet=lambda _slot, _packet: None,
-        on_message=lambda _message: None,
-        on_state=lambda _state: None,
-        on_candidate=lambda _candidate: None,
-    )
-    yield peer
-    await peer.close()
 
 
 def now() -> int:
@@ -75,7 +23,7 @@ def now() -> int:
 
 
 async def test_a_request_that_comes_before_its_askers_join_waits_for_it(
-    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand]
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], Any]
 ) -> None:
     """Even of an asker whose clock is late; a relay may well bring the two in another order."""
     seat = await sit(host, create=SpaceCreation("Tea"))
@@ -90,10 +38,10 @@ async def test_a_request_that_comes_before_its_askers_join_waits_for_it(
 
 
 async def test_a_request_of_somebody_who_never_joins_is_dropped(
-    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand],
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.spaces.connections.CONFIRM_SECONDS", 0.1)
+    monkeypatch.setattr("tui.spaces.requests.CONFIRM_SECONDS", 0.1)
     seat = await sit(host, create=SpaceCreation("Tea"))
     await until(lambda: seat.diary.joins)
     ann = by_hand(4)
@@ -103,7 +51,7 @@ async def test_a_request_of_somebody_who_never_joins_is_dropped(
 
 
 async def test_an_unreadable_candidate_does_not_end_the_connection_in_the_making(
-    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand], offering: Peer
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], Any], offering: Peer
 ) -> None:
     seat = await sit(host, create=SpaceCreation("Tea"))
     await until(lambda: seat.diary.joins)
@@ -121,12 +69,12 @@ async def test_an_unreadable_candidate_does_not_end_the_connection_in_the_making
     await until(lambda: seat.session.link_state(ann.me) == "connected")
 
 
-def has_heard_drops(listener: ByHand, count: int) -> bool:
+def has_heard_drops(listener: Any, count: int) -> bool:
     return len(listener.has_heard(events.ConnectionDropped)) == count
 
 
 async def test_an_unreadable_offer_ends_the_attempt_and_its_sender_is_told(
-    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand]
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], Any]
 ) -> None:
     seat = await sit(host, create=SpaceCreation("Tea"))
     await until(lambda: seat.diary.joins)
@@ -143,7 +91,7 @@ async def test_an_unreadable_offer_ends_the_attempt_and_its_sender_is_told(
 
 
 async def test_whoever_serves_a_speaker_does_not_ask_the_same_speaker_meanwhile(
-    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], ByHand], offering: Peer,
+    sit: Sit, until: Until, host: LocalSigner, by_hand: Callable[[int], Any], offering: Peer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """On a slow path the asker needs more than the time after which the other side asks too."""
@@ -171,7 +119,7 @@ async def test_whoever_serves_a_speaker_does_not_ask_the_same_speaker_meanwhile(
 
 async def test_an_attempt_that_leads_nowhere_does_not_end_the_connection_that_is_up(
     sit: Sit, until: Until, host: LocalSigner, guest: LocalSigner, pool: Pool,
-    by_hand: Callable[[int], ByHand], monkeypatch: pytest.MonkeyPatch,
+    by_hand: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """As when a relay plays back a request of an earlier visit."""
     first = await sit(host, create=SpaceCreation("Tea"))

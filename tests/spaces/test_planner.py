@@ -58,7 +58,7 @@ class Recorder:
         self.links.pop(other, None)
         self.dropped.append((other, reason))
 
-    def retry_early(self) -> None:
+    def look(self) -> None:
         pass
 
 

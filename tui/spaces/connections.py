@@ -6,7 +6,7 @@ each other at once, the asker with the lower pubkey goes on and the other's requ
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Literal
 
@@ -16,7 +16,7 @@ from tui.audio.packet import OpusPacket
 from tui.config import limits
 from tui.rtc.forwarding import Forwarder, LinkKind
 from tui.rtc.peer import Peer, PeerSettings
-from tui.spaces.attempts import CONFIRM_SECONDS, Attempt, Declined, Refused
+from tui.spaces.attempts import Attempt, Declined, Refused
 from tui.spaces.events import (
     CandidateFound,
     ConnectionConfirmed,
@@ -28,9 +28,9 @@ from tui.spaces.events import (
     SdpOffered,
     Signal,
 )
+from tui.spaces.requests import SEALED_ONLY, Requests
 from tui.spaces.state import SpaceState
 from tui.spaces.tasks import Spawn
-from tui.spaces.throttle import Throttle
 from tui.spaces.wire import PlainSignalling, Wire
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,6 @@ log = logging.getLogger(__name__)
 _Sealed = SdpOffered | SdpAnswered | CandidateFound
 
 OVERLAP_SECONDS = 1.0  # a replaced connection stays up until the other side has the new one too
-REQUESTS = 6  # RESERVEs of one peer that are answered at once, and then
-REQUEST_SECONDS = 5.0  # one in so many seconds
-
-FULL = "no output free"
-SEALED_ONLY = "only encrypted signalling is accepted"
 
 
 class Link(msgspec.Struct):
@@ -84,10 +79,20 @@ class Connections:
         self.refusals: OrderedDict[str, str] = OrderedDict()
         self._asking: dict[str, Attempt] = {}
         self._serving: dict[str, Attempt] = {}
-        self._early: OrderedDict[str, tuple[float, ConnectionReserved]] = OrderedDict()
-        self._throttle = Throttle(REQUESTS, REQUEST_SECONDS, monotonic)
         self._peers: set[Peer] = set()
+        self._thrown_away: Counter[str] = Counter()  # by connections that have ended
         self._closing = False
+        self._requests = Requests(
+            state,
+            wire,
+            outputs=metrics.max_audio_outputs,
+            links=self.links,
+            serving=self._serving,
+            accept=lambda other, connection: self._begin(self._serving, other, connection),
+            refuse=self._say_drop,
+            drops=forwarder.drops,
+            monotonic=monotonic,
+        )
 
     def status(self, other: str) -> Literal["", "connecting", "connected"]:
         """`connected`, `connecting` or nothing."""
@@ -99,6 +104,11 @@ class Connections:
     def parent(self) -> str:
         """Who sends us the sound while we listen; empty when nobody does."""
         return next((pk for pk, link in self.links.items() if link.kind is LinkKind.PROVIDER), "")
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """What all connections so far have thrown away, by reason."""
+        return sum((Counter(peer.stats().dropped) for peer in self._peers), self._thrown_away)
 
     def asks(self, other: str = "", connection: ConnectionType | None = None) -> bool:
         """Whether we are asking `other`, or anybody for a connection of this type."""
@@ -152,12 +162,12 @@ class Connections:
     # -- what the others say
 
     def handle(self, event: Signal) -> None:
-        """Take in a signalling event that is for us."""
-        if self._closing:
-            return
+        """Take in a signalling event that is for us, or was ours."""
         other = event.signer
         if isinstance(event, ConnectionReserved | ConnectionConfirmed | ConnectionDropped):
             self._wire.writer.heard(event, self._wire.now())
+        if self._closing or other == self._me:
+            return
         match event:
             case ConnectionReserved():
                 self._reserved(event)
@@ -173,61 +183,21 @@ class Connections:
             case ConnectionDropped():
                 self._dropped(event)
 
-    def retry_early(self) -> None:
-        """Look again at requests that came before their asker's JOIN or promotion."""
-        for other, (since, early) in list(self._early.items()):
-            late = self._wire.now() - since > CONFIRM_SECONDS
-            if late or self._judge(other, early.type) is None:
-                del self._early[other]
-                self._reserved(early, last=True)
+    def look(self) -> None:
+        """Look again at what others ask, as time passes and roles change."""
+        self._requests.look()
 
-    def _reserved(self, event: ConnectionReserved, *, last: bool = False) -> None:
-        other = event.signer
-        if not last and not self._throttle.allows(other):
-            self._forwarder.drops["too many requests to connect"] += 1
-            return
-        mine = self._asking.get(other)
+    def _reserved(self, event: ConnectionReserved) -> None:
+        mine = self._asking.get(event.signer)
         if mine and mine.type == event.type == "mutual":
-            if self._me < other:
+            if self._me < event.signer:
                 return
             mine.refuse("the other side asks")
-        reason = self._judge(other, event.type)
-        if reason is None:
-            self._make_room()
-            self._begin(self._serving, other, event.type)
-        elif last or reason in (FULL, SEALED_ONLY) or self._state.is_barred(other):
-            self._say_drop(other, reason)
-        else:
-            self._early[other] = self._wire.now(), event
-            while len(self._early) > limits.EARLY_REQUESTS:
-                self._early.popitem(last=False)
-
-    def _judge(self, other: str, connection: ConnectionType) -> str | None:
-        """Why we refuse what is asked, or `None` to accept."""
-        if not self._state.is_present(other, self._wire.now()):
-            return self._state.is_admitted(other) or "not in the space"
-        if not self._wire.may_signal(other):
-            return SEALED_ONLY
-        we_speak = self._state.role_of(self._me).speaks
-        if connection != "consumer":
-            both = self._state.role_of(other).speaks and (we_speak or connection == "provider")
-            return None if both else "not on stage"
-        if not we_speak:
-            return "not on stage"
-        served = {pk for pk, link in self.links.items() if link.kind is LinkKind.CONSUMER}
-        served |= {pk for pk, a in self._serving.items() if a.type == "consumer" and a.holds_output}
-        full = len(served - {other}) >= self._metrics.max_audio_outputs
-        return FULL if full else None
-
-    def _make_room(self) -> None:
-        """Whoever asks without ever making an offer must not keep others from asking."""
-        waiting = [attempt for attempt in self._serving.values() if attempt.waits_for_offer]
-        if len(waiting) >= limits.WAITING_OFFERS:
-            waiting[0].fail(Declined("others ask, too"))
+        self._requests.take(event)
 
     def _dropped(self, event: ConnectionDropped) -> None:
         other = event.signer
-        self._early.pop(other, None)
+        self._requests.forget(other)
         if attempt := self._asking.get(other) or self._serving.get(other):
             attempt.refuse(event.reason or "refused")
         else:
@@ -236,6 +206,8 @@ class Connections:
     def _read(self, attempt: Attempt | None, event: _Sealed) -> None:
         if attempt is None:
             self._forwarder.drops["signalling of no connection"] += 1
+            if isinstance(event, SdpOffered):
+                self._requests.stray(event.signer)
         elif isinstance(event, CandidateFound) and not attempt.takes_candidates():
             self._forwarder.drops["too many candidates"] += 1
         else:
@@ -266,7 +238,7 @@ class Connections:
             asking=asking,
             wire=self._wire,
             new_peer=self._new_peer,
-            judge=lambda attempt: self._judge(attempt.other, attempt.type),
+            judge=lambda attempt: self._requests.judge(attempt.other, attempt.type),
             spawn=self._spawn,
         )
         attempts[other] = attempt
@@ -382,6 +354,7 @@ class Connections:
         await asyncio.sleep(after)
         await peer.close()
         self._peers.discard(peer)
+        self._thrown_away.update(peer.stats().dropped)
 
     def _say_drop(self, other: str, reason: str) -> None:
         self._wire.say(self._wire.writer.drop(self._wire.now(), other, reason, self._nonce()))

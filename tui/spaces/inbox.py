@@ -10,7 +10,14 @@ from tui.nostr.filter import Filter
 from tui.nostr.pool import Pool, Subscription
 from tui.spaces import codec, events
 from tui.spaces.access import AccessKey
-from tui.spaces.events import Signal, SpaceCreated, SpaceEvent, SpaceRef, SpeechAsked
+from tui.spaces.events import (
+    ConnectionReserved,
+    Signal,
+    SpaceCreated,
+    SpaceEvent,
+    SpaceRef,
+    SpeechAsked,
+)
 from tui.spaces.share import ROOM
 from tui.spaces.state import HAND_LIFETIME
 from tui.spaces.throttle import Throttle
@@ -26,7 +33,8 @@ HAND_SECONDS = 2.0  # one in so many seconds
 
 
 class Inbox:
-    """One session's subscriptions: `on_event` hears of the space, `on_signal` what is for us.
+    """One session's subscriptions: `on_event` hears of the space, `on_signal` what is for us, and
+    what we have asked for on an earlier visit.
 
     `access` opens the JOINs of a space with a password; `relays` are those of the space, all of the
     pool's if empty.
@@ -56,8 +64,7 @@ class Inbox:
         self._hands = Throttle(HANDS, HAND_SECONDS, monotonic)
         self._handled: OrderedDict[str, None] = OrderedDict()
         self._subscriptions: list[Subscription] = []
-        self._acts_heard = asyncio.Event()
-        self._crowd_heard = asyncio.Event()
+        self._heard: list[asyncio.Event] = []
         self._open_join = access.open if access is not None else None
         self.unreadable: set[str] = set()
         """Who has sent a JOIN that could not be read with the password."""
@@ -81,12 +88,15 @@ class Inbox:
             Filter(kinds=events.PRESENCE_KINDS, tags=of_space, since=now - PRESENCE_SECONDS),
             Filter(kinds=events.GRAPH_KINDS, tags=of_space, since=now - events.CONNECTION_LIFETIME),
         ]
-        to_us = Filter(
-            kinds=events.SIGNAL_KINDS, tags={"s": here, "p": (self._me,)}, since=now - FRESH_SECONDS
+        recent = now - FRESH_SECONDS
+        to_us: dict[str, tuple[str, ...]] = {"s": here, "p": (self._me,)}
+        ours = Filter(
+            kinds=(events.RESERVE_CONNECTION,), authors=(self._me,), tags={"s": here}, since=recent
         )
-        self._subscribe(acts, self._receive, heard=self._acts_heard)
-        self._subscribe(crowd, self._receive, heard=self._crowd_heard)
-        self._subscribe([to_us], self._receive_signal)
+        signals = [Filter(kinds=events.SIGNAL_KINDS, tags=to_us, since=recent), ours]
+        self._subscribe(acts, self._receive)
+        self._subscribe(crowd, self._receive)
+        self._subscribe(signals, self._receive_signal)
 
     def close(self) -> None:
         """Hear no more."""
@@ -94,32 +104,26 @@ class Inbox:
             subscription.close()
 
     async def hear_past(self) -> bool:
-        """Wait for the first relay's past, and a moment for the others'; false if none came."""
+        """Wait for the first relay's past, and a moment for the others'; false if none came.
+
+        Signalling of before has come then, too: no answer to an earlier visit is taken for ours.
+        """
         try:
             async with asyncio.timeout(HISTORY_SECONDS):
-                await self._acts_heard.wait()
-                await self._crowd_heard.wait()
+                for heard in self._heard:
+                    await heard.wait()
         except TimeoutError:
-            return self._acts_heard.is_set()
+            return self._heard[0].is_set()
         await asyncio.sleep(HISTORY_GRACE if len(self._relays or self._pool.urls) > 1 else 0)
         return True
 
-    def _subscribe(
-        self,
-        filters: list[Filter],
-        receive: Callable[[Event, str], None],
-        *,
-        heard: asyncio.Event | None = None,
-    ) -> None:
-        self._subscriptions.append(
-            self._pool.subscribe(
-                filters,
-                receive,
-                on_eose=lambda _: heard.set() if heard is not None else None,
-                relays=self._relays,
-                page=heard is not None,
-            )
+    def _subscribe(self, filters: list[Filter], receive: Callable[[Event, str], None]) -> None:
+        heard = asyncio.Event()
+        subscription = self._pool.subscribe(
+            filters, receive, on_eose=lambda _: heard.set(), relays=self._relays, page=True
         )
+        self._heard.append(heard)
+        self._subscriptions.append(subscription)
 
     def _receive(self, event: Event, _relay: str) -> None:
         found = self._read(event)
@@ -134,7 +138,7 @@ class Inbox:
 
     def _receive_signal(self, event: Event, _relay: str) -> None:
         found = self._read(event)
-        if not isinstance(found, Signal) or found.to != self._me or found.signer == self._me:
+        if not isinstance(found, Signal) or not self._concerns_us(found):
             return  # two sessions of ours may share a pool
         if self._now() - found.at > FRESH_SECONDS:
             self._count("signalling of long ago")
@@ -147,6 +151,11 @@ class Inbox:
             if len(self._handled) > limits.HANDLED_SIGNALS:
                 self._handled.popitem(last=False)
             self._on_signal(found)
+
+    def _concerns_us(self, signal: Signal) -> bool:
+        if signal.signer == self._me:
+            return isinstance(signal, ConnectionReserved) and signal.to != self._me
+        return signal.to == self._me
 
     def _read(self, event: Event) -> SpaceEvent | None:
         try:

@@ -12,7 +12,7 @@ import msgspec
 
 from tui.config import limits
 from tui.spaces.announcer import Announcer
-from tui.spaces.events import SpeechAsked
+from tui.spaces.events import Moderation, SpeechAsked
 from tui.spaces.roles import Role
 from tui.spaces.state import SpaceState
 from tui.spaces.wire import Wire
@@ -62,6 +62,7 @@ class Moderator:
         self._denials: dict[str, _Denial] = {}
         self._proposed: dict[str, float] = {}
         self._undo: _Undo | None = None
+        self._acted: dict[str, int] = {}  # when co-hosts have last done something
         self.later: set[str] = set()
 
     @property
@@ -135,7 +136,7 @@ class Moderator:
 
     def ask_mute(self, pubkey: str = "") -> None:
         """Shut the microphone of somebody, or of everybody on stage, who may open it again."""
-        self._wire.say(self._writer.ask_mute(self._wire.now(), pubkey))
+        self._wire.say(self._writer.ask_mute(self._date(pubkey), pubkey))
 
     def lock(self, on: bool) -> None:
         """Let nobody new in, or everybody again; for the host."""
@@ -154,6 +155,11 @@ class Moderator:
         return True
 
     # -- what follows
+
+    def seen(self, act: Moderation) -> None:
+        """Somebody has done something to somebody; if they may, ours on them comes after it."""
+        if self._state.role_of(act.signer) is Role.COHOST:
+            self._acted[act.signer] = max(act.at, self._acted.get(act.signer, 0))
 
     def heard(self, hand: SpeechAsked) -> None:
         """A hand went up: the yes of somebody whom we have asked to speak."""
@@ -223,13 +229,13 @@ class Moderator:
     def _bar(self, pubkey: str, reason: str) -> None:
         self._wire.say(self._writer.remove(self._date(pubkey), pubkey, reason))
 
-    def _date(self, pubkey: str) -> int:
-        """Now, or right after what somebody did or was made, if that is dated a little ahead."""
+    def _date(self, pubkey: str = "") -> int:
+        """Now, or after what gave us the right and what somebody did or was made, if that is later.
+
+        In one second the order is chance, and other clocks may be a little ahead.
+        """
         now = self._wire.now()
-        last = self._state.last_act(pubkey)
-        seen = max(
-            self._state.hand_shown_at(pubkey),
-            self._state.lowered_at(pubkey) + 1,
-            last.at + 1 if last is not None else 0,
-        )
-        return max(now, min(seen, now + limits.DATED_AHEAD_SECONDS))
+        acts = (self._state.last_act(who) for who in (self._wire.me, pubkey))
+        seen = [act.at + 1 for act in acts if act is not None]
+        seen += [self._state.hand_shown_at(pubkey), self._acted.get(pubkey, 0) + 1]
+        return max(now, min(max(seen), now + limits.DATED_AHEAD_SECONDS))

@@ -49,7 +49,7 @@ class Planner:
     def plan(self) -> None:
         """Bring the connections closer to what they should be."""
         self._remember_refusals()
-        self._connections.retry_early()
+        self._connections.look()
         for other in self._unwanted.keys() - self._connections.links.keys():
             del self._unwanted[other]
         if self._state.role_of(self._me).speaks:

@@ -21,6 +21,7 @@ from tui.nostr.keys import Signer
 from tui.nostr.pool import Pool
 from tui.spaces.events import (
     CREATE_SPACE,
+    Moderation,
     MuteRequested,
     PeerJoined,
     PeerLeft,
@@ -312,6 +313,8 @@ class SpaceSession:
                 self._speech.asked_to_speak(event)
             case MuteRequested():
                 self._roster.touch(*self._speech.asked_to_mute(event))
+        if isinstance(event, Moderation):
+            self._moderator.seen(event)
         if not isinstance(event, PeerJoined | PeerLeft | SpeechAsked | Signal):
             self._notices.record(signed)
         self._settle_soon()
@@ -363,7 +366,7 @@ class SpaceSession:
             if reason := self.state.is_admitted(other):
                 self._connections.expel(other, reason)
         self._sound.set_microphone(may_speak=self.role.speaks, muted=self.muted)
-        if self._knows_past:
+        if self._knows_past and not self.not_admitted:
             self._parts.planner.plan()
 
     def shut(self, by: str) -> None:

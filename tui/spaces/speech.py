@@ -56,8 +56,9 @@ class Speech:
         self.hand_up = True
         self.proposal = None
         # Whatever took the last hand down, by a clock that may be ahead, is not to take down this.
-        self._raised_at = max(self._wire.now(), self._state.lowered_at(self._me) + 1)
-        self._show(self._raised_at)
+        at = max(self._wire.now(), self._state.lowered_at(self._me) + 1)
+        self._raised_at = 0
+        self._raised_at = self._show(at)
         self._observer.session_changed()
 
     def withdraw(self) -> None:
@@ -139,7 +140,9 @@ class Speech:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
         return False
 
-    def _show(self, at: int) -> None:
+    def _show(self, at: int) -> int:
+        """Show the hand, and since when it is up; returns the date of that."""
         self._shown = self._monotonic()
         draft = self._wire.writer.request_speech(at, since=self._raised_at)
         self._wire.say(draft, instead="hand")
+        return draft.created_at

@@ -35,7 +35,12 @@ class Tasks:
         """Begin a task."""
         task = self._group.create_task(self._guard(work))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            work.close()  # cancelled before it began, it would complain that nobody awaited it
+
+        task.add_done_callback(ended)
         return task
 
     def end(self) -> None:

@@ -117,12 +117,14 @@ class Writer:
         return self._draft(events.REQUEST_SPEECH, now, tags=tags, d=(self._me,))
 
     def heard(self, signal: Signal, now: int) -> None:
-        """Date what we say from now on of that connection after what the other side has said.
+        """Date what we say from now on of that connection after what was said of it.
 
         Otherwise our CONFIRM, by a clock that is behind, might count before the DROP that the
-        RESERVE followed, and the connection would be missing from everybody's graph.
+        RESERVE followed, and the connection would be missing from everybody's graph. The same goes
+        for what we have said ourselves on an earlier visit.
         """
-        topic = f"connection {signal.signer}"
+        other = signal.to if signal.signer == self._me else signal.signer
+        topic = f"connection {other}"
         self._keep_date(topic, min(signal.at, now + limits.DATED_AHEAD_SECONDS))
 
     def reserve(self, now: int, asked: str, connection: ConnectionType, metrics: Metrics) -> Draft:
