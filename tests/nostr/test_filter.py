@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tui.config import limits
 from tui.nostr.event import Event
-from tui.nostr.filter import Filter, InvalidFilter, check_filter, encode_filter
+from tui.nostr.filter import Filter, InvalidFilter, check_filter, encode_filter, matcher
 
 HEX = st.sampled_from(["aa" * 32, "bb" * 32, "cc" * 32])
 TEXT = st.sampled_from(["", "x", "y", "xy", "é"])
@@ -73,6 +73,11 @@ def expected(obj: dict[str, Any], event: Event) -> bool:
 @given(FILTERS, EVENTS)
 def test_matching_is_what_nip01_says(filter_: Filter, event: Event) -> None:
     assert filter_.matches(event) is expected(encode_filter(filter_), event)
+
+
+@given(st.lists(FILTERS, max_size=3), EVENTS)
+def test_prepared_filters_match_the_same(filters: list[Filter], event: Event) -> None:
+    assert matcher(filters)(event) is any(filter_.matches(event) for filter_ in filters)
 
 
 @given(FILTERS)

@@ -326,7 +326,7 @@ async def test_cancelling_the_owner_closes_the_pool(relay: Any, until: Any, conn
     await until(lambda: not relay.connections)
 
 
-async def test_others_run_between_any_two_events_of_a_flood(
+async def test_others_run_every_few_events_of_a_flood(
     start_relay: Start, sign: Any, until: Any, connected: Any
 ) -> None:
     relays = [await start_relay() for _ in range(3)]
@@ -351,4 +351,5 @@ async def test_others_run_between_any_two_events_of_a_flood(
             relay.burst([["EVENT", subscription.id, event] for event in events[index::3]])
         await until(lambda: len(seen_at) == len(events))
         other.cancel()
-    assert max(seen_at.count(turn) for turn in set(seen_at)) <= len(relays)
+    most = limits.RELAY_TURN_BYTES // 512 + 1  # of one relay
+    assert max(seen_at.count(turn) for turn in set(seen_at)) <= most * len(relays)

@@ -2,6 +2,8 @@ import asyncio
 import datetime
 import ipaddress
 import itertools
+import random
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.utils import accept_key
 
 from tui.config import limits
 from tui.nostr import websocket
@@ -95,7 +99,7 @@ async def test_compression_is_neither_offered_nor_taken(relay: Any) -> None:
         assert connection.protocol.extensions == []
 
 
-async def test_a_read_full_of_frames_is_parsed_a_portion_a_turn(relay: Any, until: Any) -> None:
+async def test_a_read_full_of_frames_is_parsed_a_few_a_turn(relay: Any, until: Any) -> None:
     async def flood(connection: Any) -> None:
         await connection.recv()
         relay.burst([[]] * 5_000)
@@ -109,8 +113,108 @@ async def test_a_read_full_of_frames_is_parsed_a_portion_a_turn(relay: Any, unti
             await asyncio.sleep(0)
             parsed.append(len(socket.recv_messages.frames))
     portions = [after - before for before, after in itertools.pairwise(parsed)]
-    assert max(portions) <= limits.RELAY_PARSE_BYTES // 4 + 1
+    assert max(portions) <= limits.RELAY_TURN_FRAMES
     await websocket.close_socket(socket, 1)
+
+
+class Conversation:
+    """Frames as a server may send them, and the messages that they carry."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.messages: list[bytes] = []
+        self.frames = b""
+        for _ in range(rng.randrange(1, 12)):
+            sizes = rng.choices([0, 1, 125, 126, 300, 65_535, 65_536], [3, 3, 3, 3, 3, 1, 1], k=3)
+            parts = [rng.randbytes(size) for size in sizes[: rng.choice([1, 1, 1, 2, 3])]]
+            opcode = rng.choice([Opcode.TEXT, Opcode.TEXT, Opcode.BINARY])
+            for number, part in enumerate(parts):
+                last = number == len(parts) - 1
+                self.frames += Frame(opcode, part, fin=last).serialize(mask=False)
+                opcode = Opcode.CONT
+                if rng.random() < 0.3:
+                    control = rng.choice([Opcode.PING, Opcode.PONG])
+                    self.frames += Frame(control, b"x").serialize(mask=False)
+            self.messages.append(b"".join(parts))
+
+
+async def test_messages_come_whole_and_in_order_however_they_are_cut(relay: Any) -> None:
+    socket = await websocket.open_socket(relay.url, open_timeout=5, ping=100, close_timeout=1)
+    for seed in range(150):
+        rng = random.Random(seed)
+        conversation = Conversation(rng)
+        data = conversation.frames
+        longest = rng.choice([1, 3, 200, 5_000, 200_000])
+        receiving = asyncio.create_task(receive(socket, len(conversation.messages)))
+        while data:
+            size = rng.randint(1, longest) if len(data) < 20_000 else 30_000
+            socket.data_received(data[:size])
+            data = data[size:]
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await receiving == conversation.messages, seed
+    await websocket.close_socket(socket, 1)
+
+
+async def receive(socket: Any, count: int) -> list[bytes]:
+    return [await socket.recv(decode=False) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        b"\x81\x82abcd[]",  # masked
+        b"\xc1\x02[]",  # compressed, which was not agreed on
+        b"\x83\x02[]",  # of an unknown kind
+        b"\x80\x02[]",  # continues nothing
+        b"\x01\x01[\x81\x02[]",  # begins amid another message
+        b"\x09\x02[]",  # a control frame in pieces
+        b"\x81\xff" + b"\xff" * 12,
+        b"\x81\x7f" + b"\xff" * 8,
+    ],
+)
+async def test_what_is_against_the_protocol_ends_the_connection(relay: Any, frames: bytes) -> None:
+    socket = await websocket.open_socket(relay.url, open_timeout=5, ping=100, close_timeout=1)
+    socket.data_received(b"\x81\x02[]" + frames + b"\x81\x02{}" * 100)
+    assert await socket.recv() == "[]"
+    with pytest.raises(ConnectionClosed) as caught:
+        await socket.recv()
+    assert caught.value.sent is not None
+    assert caught.value.sent.code in (1002, 1009)
+    await websocket.close_socket(socket, 1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 50, 1_000])
+async def test_messages_right_after_the_handshake(until: Any, size: int) -> None:
+    """Some relays say `AUTH` in the same packet that opens the connection."""
+    notice = Frame(Opcode.TEXT, b'["NOTICE","hello"]').serialize(mask=False)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = re.search(r"Sec-WebSocket-Key: (\S+)", request)
+        if key is None:  # for the information document
+            writer.close()
+            return
+        lines = [
+            "HTTP/1.1 101 Switching Protocols",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Accept: {accept_key(key[1])}",
+            "",
+            "",
+        ]
+        data = "\r\n".join(lines).encode() + notice * 20
+        for start in range(0, len(data), size):
+            writer.write(data[start : start + size])
+            await asyncio.sleep(0)
+        await reader.read(100)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with Pool([url]) as pool:
+            await until(lambda: pool.counts["notice"] == 20 - limits.RELAY_NOTICES)
+            assert pool.status()[url].notice == "hello"
 
 
 CLOSE_FRAME = b"\x88\x0c\x03\xf5try\x1b later"
@@ -155,7 +259,8 @@ async def test_what_waits_to_be_parsed_is_bounded(relay: Any) -> None:
         while not receiving.done():
             longest = max(longest, len(socket._unparsed))
             await asyncio.sleep(0)
-    assert 0 < longest <= 512 * 1024  # asyncio reads up to 256 kB at once
+    # One frame and what asyncio reads at once.
+    assert 0 < longest <= limits.RELAY_FRAME_BYTES + 512 * 1024
     await websocket.close_socket(socket, 1)
 
 

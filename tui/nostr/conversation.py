@@ -195,7 +195,7 @@ class Conversation:
             return "unsolicited"  # as a rule late: sent before our CLOSE arrived
         if not request.live:
             if self._memory.asks(id_):
-                if not any(filter_.matches(message.event) for filter_ in request.filters):
+                if not request.filters[0].matches(message.event):
                     return "unmatched"
                 self._memory.answered(id_, kept=True)
                 self._requests.remove(id_)

@@ -8,6 +8,7 @@ names the escapes of seven characters and wants the rest verbatim; like every ot
 we write the remaining control characters as `\\u00xx`, since verbatim they would not be JSON.
 """
 
+import functools
 import hashlib
 from typing import Annotated, Final
 
@@ -128,12 +129,21 @@ def encode_event(event: Event) -> bytes:
 def signature_ok(event: Event) -> bool:
     """Whether `sig` is the author's BIP-340 signature of `id`; tens of microseconds of work."""
     try:
-        key, digest = bytes.fromhex(event.pubkey), bytes.fromhex(event.id)
-        if len(key) != 32 or len(digest) != 32:  # the C code reads 32 bytes, whatever is there
+        digest = bytes.fromhex(event.id)
+        if len(digest) != 32:  # the C code reads 32 bytes, whatever is there
             return False
-        return PublicKeyXOnly(key).verify(bytes.fromhex(event.sig), digest)
+        return _public_key(event.pubkey).verify(bytes.fromhex(event.sig), digest)
     except ValueError:  # not hex, not a point of the curve, not 64 bytes of signature
         return False
+
+
+@functools.lru_cache(limits.PUBLIC_KEYS)
+def _public_key(text: str) -> PublicKeyXOnly:
+    """The point behind a public key, which takes an eighth of a signature's check to find."""
+    key = bytes.fromhex(text)
+    if len(key) != 32:
+        raise ValueError
+    return PublicKeyXOnly(key)
 
 
 def is_replaceable(kind: int) -> bool:

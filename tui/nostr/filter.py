@@ -1,6 +1,7 @@
 """Filters (NIP-01): which events a subscription wants. No prefixes: values match whole."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -45,6 +46,49 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
                 for name, wanted in self.tags.items()
             )
         )
+
+
+def matcher(filters: Sequence[Filter]) -> Callable[[Event], bool]:
+    """Whether an event matches any of the filters: prepared once, for many events."""
+    checks = tuple(map(_prepared, filters))
+    if len(checks) == 1:
+        return checks[0]
+
+    def matches_any(event: Event) -> bool:
+        for check in checks:  # noqa: SIM110 - a generator would cost more than most checks
+            if check(event):
+                return True
+        return False
+
+    return matches_any
+
+
+def _prepared(wanted: Filter) -> Callable[[Event], bool]:
+    kinds, authors, ids = (
+        None if values is None else frozenset(values)
+        for values in (wanted.kinds, wanted.authors, wanted.ids)
+    )
+    since = 0 if wanted.since is None else wanted.since
+    until = limits.TIMESTAMP if wanted.until is None else wanted.until
+    tags = tuple((name, frozenset(values)) for name, values in wanted.tags.items())
+
+    def matches(event: Event) -> bool:
+        if (
+            (kinds is not None and event.kind not in kinds)
+            or not since <= event.created_at <= until
+            or (authors is not None and event.pubkey not in authors)
+            or (ids is not None and event.id not in ids)
+        ):
+            return False
+        for name, values in tags:
+            for tag in event.tags:
+                if tag[0] == name and len(tag) > 1 and tag[1] in values:
+                    break
+            else:
+                return False
+        return True
+
+    return matches
 
 
 def encode_filter(filter_: Filter) -> dict[str, Any]:

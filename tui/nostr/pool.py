@@ -18,7 +18,7 @@ import msgspec
 from tui.config import limits
 from tui.nostr.conversation import Conversation
 from tui.nostr.event import Event
-from tui.nostr.filter import Filter, InvalidFilter
+from tui.nostr.filter import Filter, InvalidFilter, matcher
 from tui.nostr.keys import Signer
 from tui.nostr.messages import encode_event_message, encode_req
 from tui.nostr.relay import Published, RelayConnection, RelayStatus, Timing
@@ -49,6 +49,7 @@ class Subscription:
     ) -> None:
         self.id = id_
         self.filters = filters
+        self.matches = matcher(filters)
         self.relays = relays
         self.page = page
         self._pool = pool
@@ -334,7 +335,7 @@ class Pool:
         subscription = self._subscriptions.get(id_)
         if subscription is None:  # closed while the relay is being removed
             return "unsolicited"
-        if not any(filter_.matches(event) for filter_ in subscription.filters):
+        if not subscription.matches(event):
             return "unmatched"
         seen = self._seen.verify(event)
         if seen is None:
@@ -343,8 +344,11 @@ class Pool:
             return "duplicate"
         if event.sig != seen.sig:  # another signature of the same: keep to the one that held
             event = msgspec.structs.replace(event, sig=seen.sig)
-        live = (other for other in seen.delivered if other in self._subscriptions)
-        seen.delivered = (*live, id_)
+        if seen.delivered:
+            live = (other for other in seen.delivered if other in self._subscriptions)
+            seen.delivered = (*live, id_)
+        else:
+            seen.delivered = (id_,)
         self._call(subscription.on_event, event, url)
         return ""
 

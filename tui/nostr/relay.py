@@ -28,6 +28,7 @@ __all__ = ["Published", "RelayConnection", "RelayStatus", "State", "Timing"]
 
 log = logging.getLogger(__name__)
 
+_FRAME = 512  # what a frame costs besides its length, in bytes
 _USELESS = frozenset({"invalid", "unmatched", "unsolicited", "notice", "challenge"})
 
 
@@ -121,7 +122,7 @@ class RelayConnection:
 
     async def _read(self, websocket: RelaySocket) -> None:
         """Handle what the relay sends until the connection ends or too much of it is bad."""
-        bad = useless = useful = 0
+        bad = useless = useful = work = 0
         conversation = self.conversation
         while bad < limits.RELAY_BAD_FRAMES and useless < useful + limits.RELAY_USELESS_FRAMES:
             data = await websocket.recv(decode=False)
@@ -142,7 +143,10 @@ class RelayConnection:
                 bad += dropped in ("malformed", "forged")
                 useless += dropped in _USELESS
             # recv does not suspend while frames are queued; let everybody else run in between.
-            await asyncio.sleep(0)
+            work += len(data) + _FRAME
+            if work > limits.RELAY_TURN_BYTES:
+                work = 0
+                await asyncio.sleep(0)
 
     async def _learn(self) -> None:
         """Ask, beside the WebSocket, what the relay says of itself; once is enough."""

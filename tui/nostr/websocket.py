@@ -14,10 +14,15 @@ from typing import Any, TypeVar, cast
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 
 from tui.config import limits
+from tui.nostr.frames import MASKED, PLAIN_TEXT, frame_extent
 from tui.nostr.text import clean_text
 from tui.nostr.url import is_loopback
+
+_END_OF_HEADERS = b"\r\n\r\n"
 
 _Socket = TypeVar("_Socket", bound=ClientConnection)
 
@@ -26,24 +31,28 @@ class RelaySocket(ClientConnection):
     """A client connection that parses in small portions and whose writers never wait.
 
     One read may bring thousands of frames, and parsing them at one go would hold everybody else
-    up. So bytes wait here, with reading paused, and a portion of them is parsed a turn.
+    up. So bytes wait here, with reading paused, and a few frames are parsed a turn. Whole text
+    messages, which is nearly all that relays send, go past the library's parser, as it would cost
+    a third of what checking a signature does; every other frame is the library's.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        super().connection_made(transport)
         self._unparsed = bytearray()
+        self._last = b""  # end of what the library has had of the handshake
+        self._more: asyncio.Handle | None = None
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse a portion now; the rest in the next turns of the event loop."""
-        waiting = bool(self._unparsed)
         self._unparsed += data
-        if not waiting:
+        if self._more is None:
             self._parse()
 
     def eof_received(self) -> None:
         """Parse what is left: as a rule why the relay closes."""
-        self._parse(all_at_once=True)
+        while self._unparsed and self._parse_one():
+            pass
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -51,18 +60,52 @@ class RelaySocket(ClientConnection):
         self._unparsed.clear()
         super().connection_lost(exc)
 
-    def _parse(self, all_at_once: bool = False) -> None:
-        size = len(self._unparsed) if all_at_once else limits.RELAY_PARSE_BYTES
-        portion = bytes(self._unparsed[:size])
-        del self._unparsed[:size]
-        if portion:
-            super().data_received(portion)
-        if self._unparsed:
+    def _parse(self) -> None:
+        self._more = None
+        for _ in range(limits.RELAY_TURN_FRAMES):
+            if not self._unparsed or not self._parse_one():
+                if not self.recv_messages.paused:
+                    self.transport.resume_reading()
+                break
+        else:
             self.transport.pause_reading()
-            self.loop.call_soon(self._parse)
-        elif not self.recv_messages.paused:
-            self.transport.resume_reading()
+            self._more = self.loop.call_soon(self._parse)
         self._abort_if_stuck()  # pings were answered, and a peer may send them without reading
+
+    def _parse_one(self) -> bool:
+        """Parse a frame or a piece of the handshake; false if more has to come first."""
+        data = self._unparsed
+        if self.protocol.state is not State.OPEN:
+            self._pass_on(self._until_frames())
+            return True
+        header, size = frame_extent(data)
+        if size - header > limits.RELAY_FRAME_BYTES:
+            self._pass_on(header)  # of which the library sees that it is too large
+            return True
+        if not header or len(data) < size:
+            return False
+        if data[0] == PLAIN_TEXT and data[1] < MASKED and self.protocol.current_size is None:
+            self.process_event(Frame(Opcode.TEXT, data[header:size]))
+            del data[:size]
+        else:
+            self._pass_on(size)
+        return True
+
+    def _until_frames(self) -> int:
+        """How many bytes, at most a portion, belong to the handshake or follow the end."""
+        size = min(len(self._unparsed), limits.RELAY_PARSE_BYTES)
+        if self.protocol.state is State.CONNECTING:
+            seen = self._last + self._unparsed[:size]
+            end = seen.find(_END_OF_HEADERS)
+            if end >= 0:
+                size = end + len(_END_OF_HEADERS) - len(self._last)
+            self._last = bytes(seen[-3:])
+        return size
+
+    def _pass_on(self, size: int) -> None:
+        data = bytes(self._unparsed[:size])
+        del self._unparsed[:size]
+        super().data_received(data)
 
     def post(self, message: str) -> None:
         """Send without waiting; aborts the connection if too much is unsent already."""
