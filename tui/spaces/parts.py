@@ -173,7 +173,7 @@ class Parts:
                 "errors of ours": self.tasks.errors,
             }
         )
-        for part in (self.inbox, self.speech, self.chat):
+        for part in (self.inbox, self.speech, self.chat, self.connections):
             counted.update(part.dropped)
         counted.update(self.sound.forwarder.drops)
         return {reason: count for reason, count in counted.items() if count}
