@@ -1,13 +1,15 @@
 """What comes from this machine: the control link, settings, themes, accounts, queries."""
 
 import contextlib
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from tests.fuzz.target import KEYS, Run, Target, declared, simple, to_text
+from tests.fuzz.nostr_targets import sign
+from tests.fuzz.target import KEYS, NOW, Run, Target, declared, simple, to_text
 from tui.accounts.errors import AccountError
 from tui.accounts.file import Account, AccountsFile, Contents
 from tui.config import limits
@@ -19,6 +21,8 @@ from tui.controller.messages import ViewChanged, encode_message
 from tui.controller.search import Search
 from tui.controller.view import View
 from tui.controller.views import Me, SpaceSummary
+from tui.nostr.cache_file import CacheFile
+from tui.nostr.filter import Filter
 from tui.nostr.url import relay_url
 
 
@@ -95,6 +99,39 @@ def accounts() -> Iterator[Run]:
         yield run
 
 
+PROFILE = sign(0, "{}")
+
+
+@contextlib.contextmanager
+def cache() -> Iterator[Run]:
+    """A file in the cache's place is read, or set aside as it was."""
+    with folder() as inside:
+        path = inside / "events.sqlite"
+
+        def run(data: bytes) -> None:
+            for each in inside.iterdir():
+                each.unlink()
+            path.write_bytes(data)
+            file = CacheFile(path, lambda: float(NOW))
+            with contextlib.suppress(sqlite3.Error):
+                assert {event.kind for event in file.find([Filter()])} <= {0}
+                file.add([PROFILE])
+                assert file.find([Filter(ids=(PROFILE.id,))]) == [PROFILE]
+            file.close()
+            for aside in inside.glob("*.aside-?"):
+                assert aside.read_bytes()[100:] == data[100:]  # without what SQLite counts itself
+
+        yield run
+
+
+def cache_seed() -> bytes:
+    with folder() as inside:
+        file = CacheFile(inside / "cache", lambda: float(NOW))
+        file.add([PROFILE])
+        file.close()
+        return (inside / "cache").read_bytes()
+
+
 SUMMARY = SpaceSummary(
     "ref", KEYS[0], "Bob", "space", "Rust at night", 0, topics=("rust",), language="en"
 )
@@ -129,6 +166,7 @@ TARGETS = (
     Target(
         "theme", themes, tuple(path.read_bytes() for path in sorted(shipped_themes().iterdir())[:2])
     ),
+    Target("cache", cache, (cache_seed(), b"notes of mine\n"), 60),
     Target("accounts", accounts, (msgspec.json.encode(ACCOUNTS), b'{"version":2}'), 60),
     simple("search", search, "rust #rust lang:en host:bob -follows open", "-#x ---", "night"),
 )

@@ -55,7 +55,16 @@ def test_only_the_declared_errors_come_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_the_valid_inputs_are_valid(name: str) -> None:
-    """Else a target would be refused at the door, and nothing behind it tried."""
-    assert TARGETS[name].seeds
-    assert len(set(TARGETS[name].seeds)) == len(TARGETS[name].seeds)
+def test_a_seed_gets_all_the_way_through(name: str) -> None:
+    """Else every input was refused at the door, and nothing behind it tried."""
+    target = TARGETS[name]
+
+    def passes(seed: bytes) -> bool:
+        try:
+            getattr(run, "strict", run)(seed)
+        except Exception:
+            return False
+        return True
+
+    with target.open() as run:
+        assert any(map(passes, target.seeds))

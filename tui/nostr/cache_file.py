@@ -31,13 +31,12 @@ from tui.nostr.filter import Filter
 _log: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_APPLICATION_ID: Final = 0x4E534341  # "NSCA": marks the file as ours, see PRAGMA application_id
-_SCHEMA_VERSION: Final = 1
 _PARTS: Final = ("", "-wal", "-shm")  # of a database in WAL mode
+_ERRORS: Final = (sqlite3.DatabaseError, UnicodeDecodeError)  # the last: an error that quotes noise
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-_SCHEMA: Final = """
-CREATE TABLE events (
+_SCHEMA: Final = (
+    """CREATE TABLE events (
     address    TEXT PRIMARY KEY, -- kind:pubkey:d of what a newer event replaces, else its id
     id         TEXT NOT NULL,
     pubkey     TEXT NOT NULL,
@@ -46,10 +45,11 @@ CREATE TABLE events (
     used       INTEGER NOT NULL, -- when it was stored or last asked for, give or take an hour
     size       INTEGER NOT NULL,
     json       TEXT NOT NULL
-);
-CREATE INDEX events_by_kind ON events (kind, pubkey, created_at);
-CREATE INDEX events_by_use ON events (kind, used, size);
-"""
+)""",
+    "CREATE INDEX events_by_kind ON events (kind, pubkey, created_at)",
+    "CREATE INDEX events_by_use ON events (kind, used, size)",
+)
+"""A file with any other one is not ours."""
 
 _INSERT: Final = """
 INSERT INTO events (address, id, pubkey, kind, created_at, used, size, json)
@@ -118,7 +118,7 @@ class CacheFile:
             self._db.executemany(_INSERT, rows)
             for kind in {row[3] for row in rows}:
                 count, size = self._db.execute(
-                    "SELECT count(*), sum(size) FROM events WHERE kind = ?", (kind,)
+                    "SELECT count(*), total(size) FROM events WHERE kind = ?", (kind,)
                 ).fetchone()
                 if count > limits.CACHE_EVENTS or size > limits.CACHE_BYTES:
                     self._db.execute(_TRIM, (kind, limits.CACHE_EVENTS, limits.CACHE_BYTES))
@@ -127,25 +127,26 @@ class CacheFile:
         now = self._now()
         limit = limits.CACHE_FOUND if filter_.limit is None else filter_.limit
         found: dict[str, Event] = {}
-        unused: list[str] = []
-        broken: list[str] = []
+        unused: list[int] = []
+        broken: list[int] = []
         with closing(self._db.execute(*_query(filter_))) as rows:
-            for address, used, json in rows:
+            for row, used, json in rows:
                 if len(found) >= limit:
                     break
                 event = _read(json)
                 if event is None:
-                    broken.append(address)
+                    broken.append(row)
                 elif filter_.matches(event) and not _has_expired(event, now):
                     found[event.id] = event
                     if used < now - limits.CACHE_USE_SECONDS:
-                        unused.append(address)
+                        unused.append(row)
         if unused or broken:
             with _transaction(self._db):
                 self._db.executemany(
-                    "UPDATE events SET used = ? WHERE address = ?", [(int(now), a) for a in unused]
+                    "UPDATE events SET used = ? WHERE rowid = ?",
+                    [(int(now), row) for row in unused],
                 )
-                self._db.executemany("DELETE FROM events WHERE address = ?", [(a,) for a in broken])
+                self._db.executemany("DELETE FROM events WHERE rowid = ?", [(r,) for r in broken])
         return found
 
     # --- the file --------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ class CacheFile:
     def _on_sound_file(self, work: Callable[[], _T]) -> _T:
         try:
             return work()
-        except sqlite3.DatabaseError as error:
+        except _ERRORS as error:
             if not _tells_of_damage(error):
                 raise
         self._db.close()
@@ -177,7 +178,7 @@ class CacheFile:
             try:
                 self._inode = path.stat().st_ino
                 return _connect(path)
-            except sqlite3.DatabaseError as error:
+            except _ERRORS as error:
                 if not _tells_of_damage(error):
                     raise
         _log.warning("the cache %s is damaged or not ours; it is now %s", path, _set_aside(path))
@@ -189,30 +190,29 @@ class CacheFile:
 def _connect(path: Path | str) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=limits.CACHE_LOCK_SECONDS)
     try:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and (application, version) != (_APPLICATION_ID, _SCHEMA_VERSION):
+        # Bad text makes a bad row, which is then left out; an error would spoil each read of it.
+        db.text_factory = lambda data: data.decode(errors="replace")
+        schema = db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+        found = tuple(sql for (sql,) in schema)
+        if found and found != _SCHEMA:
             raise _NotOurs("not a cache of this version")
         db.execute("PRAGMA journal_mode = WAL")
         # A commit survives the death of the process, not always that of the machine.
         db.execute("PRAGMA synchronous = NORMAL")
-        if not tables:
+        if not found:
             with _transaction(db):
-                for statement in _SCHEMA.split(";\n"):
+                for statement in _SCHEMA:
                     db.execute(statement)
-                db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-    except sqlite3.Error:
+    except BaseException:
         db.close()
         raise
     return db
 
 
-def _tells_of_damage(error: sqlite3.Error) -> bool:
+def _tells_of_damage(error: Exception) -> bool:
     # The lowest byte is the cause, the others its details. Errors of the module have no code.
     cause = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, _NotOurs) or cause in _DAMAGE
+    return isinstance(error, _NotOurs | UnicodeDecodeError) or cause in _DAMAGE
 
 
 @contextmanager
@@ -281,7 +281,8 @@ def _query(filter_: Filter) -> tuple[str, list[str | int]]:
         if bound is not None:
             conditions.append(condition)
             values.append(bound)
-    sql = f"SELECT address, used, json FROM events WHERE {' AND '.join(conditions)}"  # noqa: S608 - all that is foreign is bound
+    used = "coalesce(CAST(used AS INTEGER), 0)"  # a number, whatever a damaged file has there
+    sql = f"SELECT rowid, {used}, json FROM events WHERE {' AND '.join(conditions)}"  # noqa: S608 - all that is foreign is bound
     return f"{sql} ORDER BY created_at DESC, id", values
 
 
