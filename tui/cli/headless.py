@@ -39,6 +39,7 @@ _STATUS_OF_CAUSE = {
     "unknown_space": ExitStatus.UNKNOWN_SPACE,
     "key": ExitStatus.KEY,
     "audio": ExitStatus.USAGE,
+    "password": ExitStatus.REFUSED,
     "internal": ExitStatus.FAULT,
 }
 

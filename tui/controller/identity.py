@@ -103,7 +103,7 @@ class Identity:
             try:
                 await self._use(intent)
             except PasswordNeeded as error:
-                raise Refusal(str(error), "password") from None
+                raise Refusal(str(error), "key_password") from None
             except (InvalidKey, KeyFileError) as error:
                 raise Refusal(str(error)) from None
 

@@ -18,7 +18,7 @@ Loaded = tuple[Signer, views.KeySource]
 class Keeper:
     """Keeps, loads and forgets keys for one profile; `present` is what `save` would keep.
 
-    Everything raises `Refusal`; of a password that is missing or wrong, its cause is `password`.
+    Everything raises `Refusal`; of a password that is missing or wrong, its cause is `key_password`.
     """
 
     def __init__(self, options: ControllerOptions, board: Board) -> None:
@@ -125,4 +125,4 @@ def _store(account: Account) -> Literal["keyring", "encrypted", "insecure-plaint
 
 
 def _refusal(error: AccountError) -> Refusal:
-    return Refusal(str(error), "password" if isinstance(error, AccountPassword) else "")
+    return Refusal(str(error), "key_password" if isinstance(error, AccountPassword) else "")
