@@ -6,7 +6,6 @@ import json
 import msgspec
 
 from tests.fuzz.target import (
-    FIELD,
     KEYS,
     NOW,
     PART,
@@ -69,8 +68,18 @@ HISTORY = (
     seed(host.invite(NOW + 9, SPEAKER), HOST),
     seed(speaker.leave(NOW + 10), SPEAKER),
     seed(host.close(NOW + 11), HOST),
-    FIELD.join(
-        (bytes((SPACE_KINDS.index(rooms.ROOM), 0, 12)), b"d\x1fspace", b"status\x1fprivate")
+    pack_event(
+        *(
+            rooms.ROOM,
+            SPACE_KINDS,
+            0,
+            "",
+            ("d", SPACE_ID),
+            ("room", "night"),
+            ("status", "private"),
+        ),
+        *(("webrtc", "spaces"), ("locked", str(NOW + 12)), ("admitted", SPEAKER)),
+        at=12,
     ),
 )
 
