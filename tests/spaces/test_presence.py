@@ -58,12 +58,14 @@ def announced(at: int = START, locked_at: int = 0, admitted: Iterable[str] = ())
     return event(events.SpaceAnnounced, HOST, at, admitted=frozenset(admitted), **lock)
 
 
-def confirmed(asked: str, asking: str, at: int, type_: str = "consumer") -> SpaceEvent:
-    return event(events.ConnectionConfirmed, asked, at, to=asking, type=type_)
+def confirmed(
+    asked: str, asking: str, at: int, id_: str = "", type_: str = "consumer"
+) -> SpaceEvent:
+    return event(events.ConnectionConfirmed, asked, at, id_, to=asking, type=type_)
 
 
-def dropped(who: str, other: str, at: int) -> SpaceEvent:
-    return event(events.ConnectionDropped, who, at, to=other)
+def dropped(who: str, other: str, at: int, id_: str = "") -> SpaceEvent:
+    return event(events.ConnectionDropped, who, at, id_, to=other)
 
 
 def fold(history: Iterable[SpaceEvent]) -> SpaceState:
@@ -277,6 +279,13 @@ def test_edges_join_people_who_are_there_until_one_of_them_drops_it() -> None:
 
 def test_nobody_is_connected_to_themselves() -> None:
     assert list(fold([joined(EVE), confirmed(EVE, EVE, START)]).edges(START)) == []
+
+
+@pytest.mark.parametrize("ids", [("0" * 64, "f" * 64), ("f" * 64, "0" * 64)])
+def test_in_the_same_second_a_drop_beats_a_confirmation(ids: tuple[str, str]) -> None:
+    said = [confirmed(HOST, ANN, START, ids[0]), dropped(ANN, HOST, START, ids[1])]
+    for folded in both_ways(joined(HOST), joined(ANN), *said):
+        assert list(folded.edges(START + 1)) == []
 
 
 @pytest.mark.parametrize("goes", [left(ANN, START + 9), removed(HOST, ANN, START + 9)])
