@@ -31,6 +31,7 @@ from tui.controller.messages import (
     Removed,
     RoleChanged,
     SpaceClosed,
+    SpeechRequested,
     ViewChanged,
 )
 from tui.controller.views import (
@@ -116,6 +117,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         self._role: Role = "listener"
         self._hand_up = False
         self._role_by = ""
+        self._asks = ("", "")  # who asks to speak, and what was said of it
         self._why_out = ""
         self._removed = False
         self._shown_title = ""
@@ -209,6 +211,8 @@ class SpacesApp(App[None], inherit_bindings=False):
                 self._hand_up = False  # the notice says more than that it is down
         if (notice := notices.notice_of(message, self.desk.view)) is not None:
             self._say(*notice)
+            if isinstance(message, SpeechRequested):
+                self._asks = (message.pubkey, notice[0])
 
     def _apply(self, change: ViewChanged) -> None:
         new = self.desk.apply(change)
@@ -241,6 +245,7 @@ class SpacesApp(App[None], inherit_bindings=False):
         self._refresh_timer = None
         changed, self._changed = self._changed, Changed()
         self._follow_space()
+        self._forget_hand(changed)
         self._tell(changed)
         self._set_title()
 
@@ -285,6 +290,15 @@ class SpacesApp(App[None], inherit_bindings=False):
             text, ink = notices.of_end(why)
             self._say(text, ink, stays=ink == "bad")
         self._why_out, self._removed = "", False
+
+    def _forget_hand(self, changed: Changed) -> None:
+        """Nobody is asked to look at a hand that is down again: invited people go up at once."""
+        pubkey, text = self._asks
+        person = self.desk.view.participants.get(pubkey)
+        if pubkey in changed.people and (person is None or not person.hand_since):
+            self._asks = ("", "")
+            if (top := self._top()) is not None:
+                top.unsay(text)
 
     def _troubled(self, trouble: str) -> None:
         self.desk.trouble = trouble

@@ -109,3 +109,11 @@ async def test_an_empty_journal(start) -> None:
         await ui.press("E")
         await ui.see("there is nothing to write yet")
         assert ui.intents == []
+
+
+async def test_whoever_mutes_everybody_names_nobody(start) -> None:
+    async with start(samples.space("host")) as ui:
+        await opened(ui)
+        ui.change(journal={"0001": act(1, act="asked to mute")})
+        await ui.until(lambda: "asked to mute everybody" in ui.line("act"))
+        await ui.see("asked to mute   everybody")

@@ -343,6 +343,23 @@ async def test_the_host_hears_of_a_hand(start) -> None:
     async with start(samples.space("host")) as ui:
         ui.put(SpeechRequested(samples.key_of("Greta")))
         await ui.see("Greta asks to speak; q shows the queue")
+        ui.change_person("Greta", hand_since=samples.NOW, queue=3)
+        await ui.see("3 Queue 3", "Greta asks to speak")
+        ui.change_person("Greta", role="speaker", hand_since=0.0, queue=0)
+        await ui.see_not("asks to speak")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"locked": True}, "the space is locked; a moderator has to let you in"),
+        ({"access": "invite"}, "for invited people; a moderator has to let you in"),
+        ({"access": "password"}, "entering the space…"),
+    ],
+)
+async def test_who_waits_at_the_door_reads_why(start, fields, says) -> None:
+    async with start(samples.space(stage="joining", **fields)) as ui:
+        assert says in ui.line("own")
 
 
 async def test_the_filter_narrows_all_panes(start) -> None:

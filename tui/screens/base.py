@@ -132,6 +132,11 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
             self._notice_timer = self.set_timer(limits.NOTICE_SECONDS, self._forget_notice)
         self.show_notice()
 
+    def unsay(self, text: str) -> None:
+        """Take a notice back that is not so any more, if it still stands there."""
+        if self._notice[0] == clean(text):
+            self._forget_notice()
+
     def show_banner(self) -> None:
         """Whether somebody asks us to speak, on every screen; it takes no key but y and n."""
         banner = self.query_one("#banner", Lines)

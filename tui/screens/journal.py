@@ -19,7 +19,7 @@ from tui.widgets.text import Part, Parts, clean, fit, wrap
 
 _TIME_CELLS = 7
 _NAME_CELLS = 18
-_ACT_CELLS = 15
+_ACT_CELLS = 16
 
 
 class JournalScreen(SpacesScreen, inherit_bindings=False):
@@ -72,7 +72,7 @@ class JournalScreen(SpacesScreen, inherit_bindings=False):
             (f"{REFUSED} " if entry.refused else "  ", "bad"),
             (fit(_name(entry.by_name, entry.by), names - 2) + "  ", ink or "accent"),
             (fit(clean(entry.act), _ACT_CELLS - 2) + "  ", ink),
-            (fit(_name(entry.target_name, entry.target), names - 2) + "  ", ink or "strong"),
+            (fit(_whom(entry), names - 2) + "  ", ink or "strong"),
         ]
         if entry.refused:
             row.append((f"refused: {clean(entry.refused)}", "bad"))
@@ -89,14 +89,18 @@ class JournalScreen(SpacesScreen, inherit_bindings=False):
 
 
 def _sentence(entry: JournalEntry, clock: Callable[[float, str], str]) -> str:
-    whom = ""
-    if entry.target:
-        whom = f" {_name(entry.target_name, entry.target)} {short_npub(entry.target)}"
+    whom = f" {_whom(entry)} {short_npub(entry.target)}".rstrip()
     who = f"{_name(entry.by_name, entry.by)} {short_npub(entry.by)}"
     text = f"{clock(entry.at, '%H:%M:%S')}  {who} {clean(entry.act)}{whom}"
     if reason := clean(entry.reason).strip():
         text += f": “{reason}”"
     return text + (f" — refused: {clean(entry.refused)}" if entry.refused else "")
+
+
+def _whom(entry: JournalEntry) -> str:
+    if not entry.target and entry.act == "asked to mute":
+        return "everybody"
+    return _name(entry.target_name, entry.target)
 
 
 def _name(name: str, pubkey: str) -> str:

@@ -22,6 +22,14 @@ _MICROPHONE = {
 }
 
 
+_LOCKED = "the space is locked; a moderator has to let you in"
+_WAITS = {
+    "open": "entering the space…",
+    "invite": "for invited people; a moderator has to let you in",
+    "password": "entering the space…",
+}
+
+
 OUT_OF_TOUCH: Parts = (
     (f" {WARNING} NO CONTROLLER ", "warn"),
     ("  shown is how it was before", "muted"),
@@ -54,7 +62,8 @@ def own_line(view: View, space: SpaceView, now: float) -> Parts:
     """Microphone, role, and the hand with its place in the queue."""
     parts: list[Part] = [microphone_badge(space), ("  ", ""), (ROLE[space.role][2], "strong")]
     if space.stage == "joining":
-        return [*parts, ("  entering the space…", "muted")]
+        waits = _WAITS[space.access] if not space.locked else _LOCKED
+        return [*parts, (f"  {waits}", "warn" if waits != _WAITS["open"] else "muted")]
     if space.hand_since:
         me = view.participants.get(view.me.pubkey)
         place = f", place {me.queue} in the queue" if me is not None and me.queue else ""
