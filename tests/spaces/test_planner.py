@@ -315,7 +315,10 @@ def test_what_a_stage_settles_to_is_a_full_mesh(
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_a_full_stage_leaves_a_listener_waiting_until_an_output_is_free(outputs: int) -> None:
+def test_a_stage_that_seems_full_is_asked_after_pauses_until_an_output_is_free(
+    outputs: int,
+) -> None:
+    """Those that it has said yes to may never have come."""
     scene = Scene(ANN)
     scene.enter(HOST, outputs=outputs)
     scene.enter(ANN)
@@ -323,6 +326,16 @@ def test_a_full_stage_leaves_a_listener_waiting_until_an_output_is_free(outputs:
     scene.enter(*others)
     for other in others:
         scene.say(ConnectionConfirmed, HOST, to=other, type="consumer")
-    assert scene.plan() == []
-    scene.say(PeerLeft, others[0])
     assert scene.plan() == [(HOST, "consumer")]
+    scene.refused(HOST)
+    assert scene.plan() == []
+    assert scene.plan(5 * 1.25 + 0.1) == [(HOST, "consumer")]
+    scene.refused(HOST)
+    scene.enter(BOB, outputs=1)
+    scene.promote(BOB)
+    assert scene.plan() == [(BOB, "consumer")]
+    scene.connections.attempts.clear()
+    scene.demote(BOB)
+    scene.say(PeerLeft, others[0])
+    assert scene.plan() == []
+    assert scene.plan(10 * 1.25 + 0.1) == [(HOST, "consumer")]

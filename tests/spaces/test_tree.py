@@ -82,6 +82,20 @@ def test_a_parent_is_there_has_an_output_free_and_is_not_avoided() -> None:
     assert choose_parent(room.state, ME, NOW) is None
 
 
+def test_where_all_seem_full_the_least_loaded_may_do() -> None:
+    room = Room()
+    room.enter(HOST, 1)
+    room.on_stage(ANN, 2)
+    room.on_stage(BOB, 0)
+    for number in range(3):
+        for asked in (HOST, ANN):
+            room.enter(f"{asked[0]}{number:063x}", 0)
+            room.connect(f"{asked[0]}{number:063x}", asked)
+    assert choose_parent(room.state, ME, NOW) is None
+    assert choose_parent(room.state, ME, NOW, full=True) == ANN  # 3 of 2 against 3 of 1
+    assert choose_parent(room.state, ME, NOW, {ANN}, full=True) == HOST
+
+
 def test_only_consumers_take_an_output_and_one_does_not_count_oneself() -> None:
     room = Room()
     room.enter(HOST, 1)

@@ -18,8 +18,6 @@ CONFIRM_SECONDS = 3.0
 """An asked peer that says nothing for so long does not want us."""
 OFFER_SECONDS = 8.0
 """From our CONFIRM to the offer; a remote signer needs a second or two for it."""
-HOLD_SECONDS = 2.0
-"""A request keeps an output from others for so long, and longer only if an offer follows."""
 CONNECT_SECONDS = 15.0
 """From the offer to a connection that is up."""
 GATHER_SECONDS = 0.05
@@ -59,7 +57,6 @@ class Attempt:
         self._new_peer = new_peer
         self._judge = judge
         self._spawn = spawn
-        self._began = self._loop.time()
         self._confirmed: asyncio.Future[None] = self._loop.create_future()
         self._description: asyncio.Future[str] = self._loop.create_future()
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -82,11 +79,6 @@ class Attempt:
     def waits_for_offer(self) -> bool:
         """Whether we have said yes, and nothing has followed yet."""
         return not self.asking and not self._description.done()
-
-    @property
-    def holds_output(self) -> bool:
-        """Whether it keeps an output from others."""
-        return not self.waits_for_offer or self._loop.time() - self._began < HOLD_SECONDS
 
     def refuse(self, reason: str) -> None:
         """End it, since the other side does not want or cannot: `run` raises `Refused`."""

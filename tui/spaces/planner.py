@@ -113,10 +113,7 @@ class Planner:
             connections.drop(parent, "not on stage")
             parent = ""
         if not parent and not connections.asks(connection="consumer"):
-            found = choose_parent(self._state, self._me, self._now(), self._lately_refused())
-            if found is None:
-                resting = [other for other in self._refused if self._rests(other)]
-                found = choose_parent(self._state, self._me, self._now(), resting)
+            found = self._choose_parent()
             if found is not None:
                 connections.ask(found, "consumer")
         for other, link in list(connections.links.items()):
@@ -124,6 +121,15 @@ class Planner:
                 connections.drop(other, "not on stage")
             else:
                 self._keep_or_end(other, wanted=link.kind is LinkKind.PROVIDER)
+
+    def _choose_parent(self) -> str | None:
+        state, me, now = self._state, self._me, self._now()
+        resting = [other for other in self._refused if self._rests(other)]
+        return (
+            choose_parent(state, me, now, self._lately_refused())
+            or choose_parent(state, me, now, resting)
+            or choose_parent(state, me, now, resting, full=True)
+        )
 
     def _keep_or_end(self, other: str, *, wanted: bool) -> None:
         """Whoever left the stage goes on hearing the mesh until another connection is made."""

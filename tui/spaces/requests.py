@@ -1,4 +1,8 @@
-"""What others ask of us: who may connect, who waits for a place, and who keeps one unused."""
+"""What others ask of us: who may connect, and who waits for it.
+
+Asking costs nothing, so it takes no output: more may ask than can be served, and of those who then
+make an offer the first are.
+"""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -29,8 +33,7 @@ class _Link(Protocol):
 class Requests:
     """Answers requests: `accept(pubkey, type)` begins to serve, `refuse(pubkey, reason)` drops.
 
-    An output is taken by who is served, and for a moment by who may make an offer. `links` are
-    those that are up, `serving` those in the making.
+    `links` are those that are up, `serving` those in the making.
     """
 
     def __init__(
@@ -69,18 +72,12 @@ class Requests:
         self._early.pop(other, None)
 
     def look(self) -> None:
-        """Answer those that came before their asker's JOIN or promotion, and end those that keep
-        an output from others although no offer follows."""
+        """Answer those that came before their asker's JOIN or promotion."""
         for other, (since, early) in list(self._early.items()):
             late = self._wire.now() - since > CONFIRM_SECONDS
             if late or self.judge(other, early.type) is None:
                 del self._early[other]
                 self._answer(early, last=True)
-        asking = {pk: a for pk, a in self._serving.items() if a.type == "consumer"}
-        if len(self._served | asking.keys()) >= self._outputs:
-            for attempt in asking.values():
-                if not attempt.holds_output:
-                    attempt.fail(Declined(OTHERS_ASK))
 
     def judge(self, other: str, connection: ConnectionType) -> str | None:
         """Why we refuse what is asked, or `None` to accept."""
@@ -94,18 +91,16 @@ class Requests:
             return None if both else "not on stage"
         if not we_speak:
             return "not on stage"
-        held = {pk for pk, a in self._serving.items() if a.type == "consumer" and a.holds_output}
-        return FULL if len((self._served | held) - {other}) >= self._outputs else None
+        served = {pk for pk, link in self._links.items() if link.kind is LinkKind.CONSUMER}
+        consumers = (a for a in self._serving.values() if a.type == "consumer")
+        served |= {attempt.other for attempt in consumers if not attempt.waits_for_offer}
+        return FULL if len(served - {other}) >= self._outputs else None
 
     def stray(self, other: str) -> None:
         """An offer for what we have given up: who sent it need not wait for an answer."""
         present = self._state.is_present(other, self._wire.now())
         if present and other not in self._links and self._throttle.allows(other):
             self._refuse(other, "not asked for")
-
-    @property
-    def _served(self) -> set[str]:
-        return {pk for pk, link in self._links.items() if link.kind is LinkKind.CONSUMER}
 
     def _answer(self, event: ConnectionReserved, *, last: bool) -> None:
         other = event.signer

@@ -12,11 +12,12 @@ from tui.spaces.state import SpaceState
 
 
 def choose_parent(
-    state: SpaceState, me: str, now: float, avoid: Collection[str] = ()
+    state: SpaceState, me: str, now: float, avoid: Collection[str] = (), *, full: bool = False
 ) -> str | None:
     """The pubkey of the best parent for `me`, or `None` when nobody on stage has an output free.
 
-    `avoid` holds those who refused or did not answer lately.
+    `avoid` holds those who refused or did not answer lately. With `full`, those who seem to have
+    no output free will do: what they have confirmed may never have been used.
     """
     consumers = Counter(
         edge.asked for edge in state.edges(now) if edge.type == "consumer" and edge.asking != me
@@ -32,9 +33,9 @@ def choose_parent(
         ):
             continue
         outputs = peer.metrics.max_audio_outputs
-        if consumers[candidate] >= outputs:
+        if outputs == 0 or (consumers[candidate] >= outputs and not full):
             continue
         load = (outputs - consumers[candidate]) / outputs
         tie = hashlib.sha256(f"{me}{candidate}".encode()).digest()
-        best = max(best or (0.0, b"", ""), (load, tie, candidate))
+        best = max(best or (load, b"", ""), (load, tie, candidate))
     return best[2] if best else None
