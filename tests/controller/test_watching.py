@@ -50,7 +50,9 @@ async def test_a_space_is_looked_into_without_a_trace(run: Run, relay: RelayServ
     await guest.hears(ChatReceived, text="anybody here?")
     guest.do(Chat("yes"))
     assert (await guest.hears(IntentRefused)).reason == "you are in no space"
-    assert len(host.view.participants) == 1, "nobody learns that somebody looks in"
+    assert len(host.controller._board.view.participants) == 1, (
+        "nobody learns that somebody looks in"
+    )
 
     guest.do(JoinSpace(ref))
     await guest.hears(Joined)

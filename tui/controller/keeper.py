@@ -18,7 +18,7 @@ Loaded = tuple[Signer, views.KeySource]
 class Keeper:
     """Keeps, loads and forgets keys for one profile; `present` is what `save` would keep.
 
-    Everything raises `Refusal`; of a password that is missing or wrong, its cause is `key_password`.
+    Everything raises `Refusal`; its cause is `key_password` when the password is missing or wrong.
     """
 
     def __init__(self, options: ControllerOptions, board: Board) -> None:

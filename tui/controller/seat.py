@@ -122,6 +122,8 @@ def _moderate(intent: AnyIntent, session: SpaceSession) -> None:
             session.ask_mute()
         case intents.Undo():
             require(bool(session.undoable) and session.undo(), "there is nothing to undo")
+        case _:
+            raise Refusal("nobody here carries that out")
 
 
 def _demote(target: str, reason: str, session: SpaceSession) -> None:
