@@ -76,6 +76,13 @@ async def test_the_smallest_size_shows_what_matters(start) -> None:
         await ui.see("Sunday radio", "◆ H Amina", "MUTED", "? Keys", "Q Quit")
 
 
+async def test_all_panes_are_named_where_there_is_little_room(start) -> None:
+    async with start(samples.space("host"), size=(40, 12)) as ui:
+        await ui.see("1 Stage 4 2 Aud. 17 3 Queue 2 4 Chat")
+        await ui.resize(60, 12)
+        await ui.see(" 1 Stage 4   2 Audience 17   3 Queue 2   4 Chat")
+
+
 async def test_too_small_shows_nothing_else(start) -> None:
     async with start(samples.space("speaker"), size=(39, 12)) as ui:
         ui.put(ViewChanged(version=5, audio=AudioView(speaker_problem="no speaker")))

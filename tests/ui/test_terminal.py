@@ -137,6 +137,9 @@ async def test_terminals_of_all_kinds(terminal, environ) -> None:
     if "NO_COLOR" in environ:
         assert not re.search(rb"\x1b\[[0-9;]*[34]8;", ui.seen)
         assert re.search(rb"\x1b\[[0-9;]*\b7[;m]", ui.seen)  # the cursor's row is inverted
+    for keys in ("4", "c", "\x1b", "r", "\x1b", "X", "\x1b", "J", "\x1b", "S", ":", "\x1b"):
+        ui.type(keys)
+        await ui.read(quiet=0.15)
     if environ.get("LC_ALL") == "C":
         assert ui.seen.isascii()
     ui.type("Q")

@@ -35,7 +35,7 @@ from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.roster import PEOPLE_PANES
 from tui.widgets.roster import Pane as PeoplePane
 from tui.widgets.row_list import Paint, RowList, SideColumn
-from tui.widgets.text import Part, Parts, clean_whole, wrap
+from tui.widgets.text import Parts, clean_whole, compose, width_of, wrap
 
 Pane = Literal["stage", "audience", "queue", "chat"]
 PANES: tuple[Pane, ...] = ("stage", "audience", "queue", "chat")
@@ -46,6 +46,7 @@ _TITLE: dict[Pane, str] = {
     "queue": "Queue",
     "chat": "Chat",
 }
+_SHORT_TITLE: dict[Pane, str] = {"audience": "Aud."}
 _EMPTY: dict[PeoplePane, str] = {
     "stage": "Nobody is on stage.",
     "audience": "Nobody listens yet.",
@@ -306,13 +307,13 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
     def _show_tabs(self) -> None:
         for group in self._groups(self.size.width):
             shown = self._shown(group)
-            parts: list[Part] = []
-            for pane in group:
-                parts += [self._tab(pane, pane == shown), (" ", "")]
-            self.query_one(f"#{shown} .tabs", Lines).show_line(parts, self._part_shown(shown))
+            parts = [part for pane in group for part in self._tab(pane, shown)]
+            short = [part for pane in group for part in self._tab(pane, shown, short=True)]
+            right = self._part_shown(shown)
+            self.query_one(f"#{shown} .tabs", Lines).show(_fitting(parts, short, right))
 
-    def _tab(self, pane: Pane, is_shown: bool) -> Part:
-        ink = "strong" if is_shown else "muted"
+    def _tab(self, pane: Pane, shown: Pane, *, short: bool = False) -> Parts:
+        ink = "strong" if pane == shown else "muted"
         chat = self.desk.chat
         if pane == "chat":
             count = f"{chat.unread} new" if chat.unread else ""
@@ -323,7 +324,9 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             ink = "warn" if pane == "queue" and number else ink
         if pane == self.active:
             ink = "tab"
-        return f" {PANES.index(pane) + 1} {' '.join((_TITLE[pane], count)).rstrip()} ", ink
+        title = _SHORT_TITLE.get(pane, _TITLE[pane]) if short else _TITLE[pane]
+        text = f"{PANES.index(pane) + 1} {title} {count}".rstrip()
+        return [(text if short else f" {text} ", ink), (" ", "")]
 
     def _part_shown(self, pane: Pane) -> Parts:
         rows = self._list(pane)
@@ -369,6 +372,10 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
     def _voice(self, pubkey: str) -> Parts:
         person = self.desk.view.participants.get(pubkey)
         return voice_cells(person, self.desk.levels.get(pubkey, 127)) if person else ()
+
+
+def _fitting(parts: Parts, short: Parts, right: Parts) -> Callable[[int], list[Parts]]:
+    return lambda width: [compose(width, parts if width_of(parts) <= width else short, right)]
 
 
 def _just(text: str) -> Callable[[int], list[Parts]]:

@@ -28,7 +28,7 @@ class ChatInput(Input):
 
     def __init__(self) -> None:
         super().__init__(
-            placeholder="to everybody · enter sends · esc leaves",
+            placeholder="to everybody: enter sends, esc leaves",
             compact=True,
             max_length=limits.CHAT_LENGTH,
             select_on_focus=False,

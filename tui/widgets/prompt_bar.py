@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from tui.commands.effects import Prompt
+from tui.widgets.glyphs import to_ascii
 from tui.widgets.painted import Lines
 from tui.widgets.text import clean, width_of
 
@@ -75,7 +76,8 @@ class PromptBar(Horizontal):
         """Ask; the keys go to the field at once."""
         self._prompt = prompt
         field = self.field
-        field.placeholder = prompt.hint
+        ascii_only = self.app.has_class("-ascii")
+        field.placeholder = to_ascii(prompt.hint) if ascii_only else prompt.hint
         field.max_length = prompt.length
         field.password = prompt.secret
         field.value = prompt.text
