@@ -276,12 +276,12 @@ class Told:
             events.PeerDemoted,
             events.PeerRemoved,
         )
-        ended = lowering[-1].at if lowering else 0
+        lowered = ended = lowering[-1].at if lowering else 0
         up: list[Any] = []
         for each in self.said(events.SpeechAsked, who):
             if each.withdrawn:
                 up, ended = [], max(ended, each.at)
-            elif each.at > ended:
+            elif each.at > lowered:
                 if up and each.at - up[-1].at > HAND_LIFETIME:
                     up = []
                 up.append(each)
