@@ -106,6 +106,16 @@ async def test_the_lock_is_an_act_when_it_is_turned(room: Room, host: LocalSigne
     assert room.told == [("created", "", ""), ("locked", "", ""), ("unlocked", "", "")]
 
 
+async def test_a_space_begins_before_anything_else_of_its_second(
+    room: Room, host: LocalSigner, guest: LocalSigner
+) -> None:
+    ours = room.writer(host)
+    for number in range(5):
+        await room.says(host, ours.invite(AT, f"{number:064x}"))
+    await room.says(host, ours.create(AT, "Tea", Metrics()))
+    assert [act for act, _, _ in room.told] == ["created", *["invited"] * 5]
+
+
 async def test_the_verdict_is_the_present_one(
     room: Room, host: LocalSigner, guest: LocalSigner, stranger: LocalSigner
 ) -> None:

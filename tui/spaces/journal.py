@@ -51,6 +51,7 @@ class Entry(NamedTuple):
 
 class _Line(NamedTuple):
     at: int
+    created: int  # 0 for the creation, which is before all else of its second
     id: str
     event: Event
     found: SpaceEvent
@@ -87,7 +88,9 @@ class Journal:
         if isinstance(found, SpaceAnnounced) and not self._changes_lock(found):
             return False
         size = len(event.content) + sum(len(text) for tag in event.tags for text in tag) + _OVERHEAD
-        line = self._known[event.id] = _Line(event.created_at, event.id, event, found, size)
+        created = int(not isinstance(found, SpaceCreated))
+        line = _Line(event.created_at, created, event.id, event, found, size)
+        self._known[event.id] = line
         insort(self._lines, line)
         self._size += size
         if len(self._lines) > limits.JOURNAL_EVENTS or self._size > limits.JOURNAL_BYTES:
