@@ -9,12 +9,12 @@ from typing import Any, Final
 import msgspec
 
 from tui.accounts.desktop import DesktopKeyring
-from tui.accounts.qr import qr_lines
 from tui.accounts.store import Account, AccountError, Accounts, Kept, Store
 from tui.cli.arguments import Arguments
 from tui.cli.prompts import ask_line, confirmed, key_password
 from tui.cli.start import Setup, set_up
 from tui.cli.status import CommandFailed, ExitStatus
+from tui.commands.qr import qr_lines
 from tui.nostr.keys import InvalidKey, SecretKey, SignerFailed
 from tui.nostr.nip06 import Words
 from tui.nostr.nip19 import encode_npub

@@ -2,7 +2,7 @@ import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.accounts.qr import qr_lines
+from tui.commands.qr import qr_lines
 from tui.nostr.nip46 import PERMISSIONS, ConnectOffer
 
 RELAY = "wss://relay.nsec.app"
