@@ -29,6 +29,7 @@ AUDIO_OUTPUTS = 1_000  # consumers of one node; what one core can feed
 CANDIDATES = 32  # ICE candidates in one event
 CANDIDATE_EVENTS = 32  # of one connection in the making; a browser sends one for each candidate
 DATED_TOPICS = 20_000  # last dates remembered by a writer
+ACTED_AHEAD_SECONDS = 50  # an act on somebody is dated after the last one, this far ahead at most
 DATED_AHEAD_SECONDS = 5  # an answer is dated after what it answers, by a clock this fast at most
 MODERATION_EVENTS = 60_000  # acts of one space's host; of its co-hosts; of all others: 50 MB each
 JOURNAL_EVENTS = 20_000  # acts of one space kept as they were signed

@@ -141,6 +141,12 @@ class Judge:
         bars = (standing.bar for standing in self._standings.values())
         return sorted((bar for bar in bars if bar), key=lambda bar: (bar.at, bar.id))
 
+    def in_force(self, signer: str) -> list[Moderation]:
+        """What somebody did to others and nobody has changed since."""
+        self._settle()
+        acts = (standing.last for standing in self._standings.values())
+        return [act for act in acts if act and act.signer == signer and act.target != signer]
+
     def verdict(self, event_id: str) -> str | None:
         """Why an act was refused, empty if it counted, `None` if it is not known."""
         self._settle()

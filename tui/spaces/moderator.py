@@ -12,7 +12,13 @@ import msgspec
 
 from tui.config import limits
 from tui.spaces.announcer import Announcer
-from tui.spaces.events import Moderation, SpeechAsked
+from tui.spaces.events import (
+    Moderation,
+    PeerInvited,
+    PeerRemoved,
+    SpeakerPromoted,
+    SpeechAsked,
+)
 from tui.spaces.roles import Role
 from tui.spaces.state import SpaceState
 from tui.spaces.wire import Wire
@@ -63,6 +69,7 @@ class Moderator:
         self._proposed: dict[str, float] = {}
         self._undo: _Undo | None = None
         self._acted: dict[str, int] = {}  # when co-hosts have last done something
+        self._cohosts: set[str] = set()
         self.later: set[str] = set()
 
     @property
@@ -172,6 +179,8 @@ class Moderator:
     def look(self) -> None:
         """Do what time brings: denials are sent, what was done stays done."""
         now = self._monotonic()
+        if self._announcer is not None:
+            self._take_over()
         if self._undo is not None and now > self._undo.until:
             self._undo = None
             self._changed("")
@@ -191,6 +200,25 @@ class Moderator:
         for pubkey, denial in list(self._denials.items()):
             if not denial.sent_at:
                 self._send(pubkey, denial)
+
+    def _take_over(self) -> None:
+        """The host signs, too, what those have done who moderate no more.
+
+        Relays replace an act by the next of the same kind, signer and target. What somebody signs
+        without the right to changes nothing, but would take the place of what they signed with it.
+        """
+        state, writer = self._state, self._writer
+        before = self._cohosts
+        self._cohosts = {who for who in state.speaking if state.role_of(who) is Role.COHOST}
+        for act in (act for who in before - self._cohosts for act in state.in_force(who)):
+            at = self._date(act.target)
+            match act:
+                case SpeakerPromoted():
+                    self._wire.say(writer.promote(at, act.target))
+                case PeerRemoved():
+                    self._wire.say(writer.remove(at, act.target, act.reason))
+                case PeerInvited():
+                    self._wire.say(writer.invite(at, act.target))
 
     def _send(self, pubkey: str, denial: _Denial) -> None:
         if (
@@ -230,12 +258,16 @@ class Moderator:
         self._wire.say(self._writer.remove(self._date(pubkey), pubkey, reason))
 
     def _date(self, pubkey: str = "") -> int:
-        """Now, or after what gave us the right and what somebody did or was made, if that is later.
+        """Now, or after what gave us the right, and what somebody did and was made, if it is later.
 
         In one second the order is chance, and other clocks may be a little ahead.
         """
         now = self._wire.now()
-        acts = (self._state.last_act(who) for who in (self._wire.me, pubkey))
+        acts = (
+            self._state.created,
+            self._state.last_act(self._wire.me),
+            self._state.last_act(pubkey),
+        )
         seen = [act.at + 1 for act in acts if act is not None]
         seen += [self._state.hand_shown_at(pubkey), self._acted.get(pubkey, 0) + 1]
-        return max(now, min(max(seen), now + limits.DATED_AHEAD_SECONDS))
+        return max(now, min(max(seen), now + limits.ACTED_AHEAD_SECONDS))

@@ -106,6 +106,10 @@ class SpaceState:
         """The last act on somebody that counted."""
         return self._judge.standing(pubkey).last
 
+    def in_force(self, signer: str) -> list[Moderation]:
+        """What somebody did to others and nobody has changed since."""
+        return self._judge.in_force(signer)
+
     def lowered_at(self, pubkey: str) -> int:
         """When somebody was last promoted, demoted or removed, which takes a hand down; or 0."""
         return self._judge.standing(pubkey).lowered
