@@ -124,7 +124,8 @@ async def headless(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Head
         process = await asyncio.create_subprocess_exec(
             *SPACES,
             *arguments,
-            *("--headless", "--mic", "none", "--speaker", "null"),
+            *(() if arguments[0] == "headless" else ("--headless",)),
+            *("--mic", "none", "--speaker", "null"),
             cwd=tmp_path,
             **(pipes | streams),
         )

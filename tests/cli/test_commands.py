@@ -13,8 +13,11 @@ import pytest
 
 from tui.cli.status import ExitStatus
 from tui.config.paths import Paths
+from tui.controller.intents import HostSpace
+from tui.controller.messages import Joined, ViewChanged
 from tui.controller.options import ControllerOptions
 from tui.controller.process import ensure_controller
+from tui.controller.view import View
 from tui.relay.server import RelayServer
 
 Run = Callable[..., Any]
@@ -34,6 +37,11 @@ NOBODY = "ws://127.0.0.1:9"
         ("status", ExitStatus.NO_CONTROLLER),
         ("status --json", ExitStatus.NO_CONTROLLER),
         ("stop", ExitStatus.NO_CONTROLLER),
+        ("journal", ExitStatus.NO_CONTROLLER),
+        ("host x --headless --access password", ExitStatus.USAGE),
+        ("join x --headless --password-file /nowhere", ExitStatus.USAGE),
+        ("join x --headless --account nobody", ExitStatus.KEY),
+        ("join x --headless --account a --key-file b", ExitStatus.USAGE),
         ("relay --listen 203.0.113.1:0", ExitStatus.LISTEN),
         ("relay --listen 127.0.0.1:0 --store /nowhere/x", ExitStatus.LISTEN),
         ("", ExitStatus.TERMINAL),
@@ -155,6 +163,48 @@ async def test_status_and_stop_of_a_running_controller(spaces: Run, relay: Relay
     stopped = await asyncio.to_thread(spaces, "stop")
     assert (stopped.status, stopped.out, stopped.err) == (0, "", "")
     assert (await asyncio.to_thread(spaces, "status")).status == ExitStatus.NO_CONTROLLER
+
+
+@pytest.mark.usefixtures("stop_controllers")
+async def test_the_journal_of_the_present_space_is_shown_and_written(
+    spaces: Run, relay: RelayServer, tmp_path: Path
+) -> None:
+    assert (await asyncio.to_thread(spaces, "journal")).status == ExitStatus.NO_CONTROLLER
+    options = ControllerOptions(
+        profile="default",
+        relays=(relay.url,),
+        name="Ada",
+        microphone="none",
+        speaker="null",
+        max_outputs=4,
+        ice_servers=(),
+        throwaway=True,
+    )
+    link = await ensure_controller(Paths(), options)
+    assert (await asyncio.to_thread(spaces, "journal")).status == ExitStatus.REFUSED
+    await link.send(HostSpace("Tea"))
+    async with asyncio.timeout(10):
+        while not isinstance(await link.receive(), Joined):
+            pass
+        view = View()
+        while not view.journal:
+            if isinstance(message := await link.receive(), ViewChanged):
+                view.apply(message)
+    await link.close()
+
+    shown = await asyncio.to_thread(spaces, "journal")
+    assert (shown.status, shown.out.count("\n"), shown.err) == (0, 1, "")
+    assert "Ada  created" in shown.out
+    seen = json.loads((await asyncio.to_thread(spaces, "journal", "--json")).out)
+    assert (seen["event"], seen["act"], seen["by_name"]) == ("journal", "created", "Ada")
+
+    path = tmp_path / "acts.jsonl"  # where the command runs
+    written = await asyncio.to_thread(spaces, "journal", "--export", "acts.jsonl")
+    assert (written.status, written.out) == (0, f"1 signed events in {path}\n")
+    assert json.loads(path.read_text())["kind"] == 1000
+    again = await asyncio.to_thread(spaces, "journal", "--export", "acts.jsonl")
+    assert again.status == ExitStatus.REFUSED
+    assert "exists" in again.line
 
 
 def test_a_runtime_directory_that_is_not_ours_is_refused(spaces: Run, tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from tui.cli.status import ExitStatus
+from tui.nostr.event import Draft
+from tui.nostr.keys import LocalSigner, SecretKey
+from tui.nostr.pool import Pool
 from tui.relay.server import RelayServer
 
 Start = Callable[..., Awaitable[Any]]
@@ -180,3 +183,57 @@ async def test_the_key_that_is_given_is_used_and_told_to_nobody(
     assert secret.strip() not in json.dumps(host.events)
     await host.end(signal.SIGTERM)
     assert secret.strip() not in await host.complaint()
+
+
+async def test_all_can_be_asked_for_without_entering_a_space_first(
+    headless: Start, relay: RelayServer, tmp_path: Path
+) -> None:
+    host = await hosted(headless, relay, "--name", "Ada")
+    ref = (await host.until("space"))["ref"]
+    bot = await headless("headless", "--relay", relay.url)
+    await bot.write(b'{"do":"join_space","ref":"fri"}\n')
+    assert (await bot.until("refused"))["reason"] == "choose a key first"
+    await bot.write(b'{"do":"use_throwaway_key"}\n{"do":"save_key","store":"insecure-plaintext"}\n')
+    pubkey = (await bot.until("ready"))["pubkey"]
+    await bot.write(json.dumps({"do": "join_space", "ref": ref}).encode() + b"\n")
+    await bot.until("joined")
+    await host.until("participant", pubkey=pubkey, present=True)
+    await bot.write(b'{"do":"chat","text":"hello"}\n{"do":"leave"}\n')
+    await host.until("chat", **{"from": pubkey, "text": "hello"})
+    await bot.until("closed", reason="left")
+    await bot.write(json.dumps({"do": "watch_room", "ref": ref}).encode() + b"\n")
+    await host.write(b'{"do":"chat","text":"still there?"}\n')
+    await bot.until("chat", text="still there?")
+    await bot.write(b'{"do":"stop"}\n')
+    assert await bot.end() == ExitStatus.DONE
+
+    again = await headless("headless", "--relay", relay.url)
+    assert (await again.until("ready"))["pubkey"] == pubkey, "the kept key is used"
+    assert await again.end(signal.SIGTERM) == ExitStatus.DONE
+    third = await headless("join", ref, "--relay", relay.url, "--account", pubkey)
+    assert (await third.until("ready"))["pubkey"] == pubkey
+    await third.until("joined")
+    await third.end(signal.SIGTERM)
+    await host.end(signal.SIGTERM)
+
+
+async def test_an_account_that_is_not_there_has_the_status_of_keys(
+    headless: Start, relay: RelayServer
+) -> None:
+    guest = await headless("join", "fri", "--relay", relay.url, "--account", "nobody")
+    assert await guest.end() == ExitStatus.KEY
+    assert "no such account" in await guest.complaint()
+
+
+async def test_what_was_dropped_is_said(headless: Start, relay: RelayServer) -> None:
+    host = await hosted(headless, relay)
+    pubkey = (await host.until("ready"))["pubkey"]
+    signer = LocalSigner(SecretKey.generate())
+    tags = (("s", "fri"), ("h", pubkey), ("webrtc", "spaces"), ("d", "nonsense"))
+    async with Pool((relay.url,)) as pool:
+        for kind in (31101, 31106):
+            await pool.publish(await signer.sign(Draft(kind, "{", tags, int(time.time()))))
+    dropped = await host.until("dropped")
+    assert dropped["cause"].startswith(("space: ", "lobby: "))
+    assert dropped["count"] >= 1
+    await host.end(signal.SIGTERM)

@@ -126,6 +126,9 @@ def _as_json(view: View) -> str:
             "relays": list(view.relays.values()),
             "space": view.space,
             "participants": list(view.participants.values()),
+            "barred": list(view.barred.values()),
+            "room": view.room,
+            "accounts": list(view.accounts.values()),
             "dropped": view.dropped,
         }
     ).decode()
