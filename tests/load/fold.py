@@ -87,6 +87,19 @@ def evening(number: int) -> list[SpaceEvent]:
     return history
 
 
+def crowded(number: int) -> SpaceState:
+    """A space in which everybody is connected, and some ask to speak."""
+    state, people = SpaceState(SPACE), [key(person) for person in range(100, 100 + number)]
+    fields = {"name": "somebody", "metrics": Metrics(), "nip44": True, "until": START + 180}
+    for n, who in enumerate(people):
+        state.apply(events.PeerJoined(**common(who, START), **fields))
+        confirm = events.ConnectionConfirmed
+        state.apply(confirm(**common(people[n // 3], START + 1), to=who, type="consumer"))
+        if n < 300:
+            state.apply(events.SpeechAsked(**common(who, START + 2), withdrawn=False))
+    return state
+
+
 def forged(number: int, signers: int) -> list[SpaceEvent]:
     """Acts of strangers on the people that the host cares for."""
     return [
@@ -160,6 +173,11 @@ def main() -> None:
     timed("an evening, fold", number, lambda: fold(everything))
     shuffled = rng.sample(everything, number)
     timed("an evening, shuffled, fold", number, lambda: fold(shuffled))
+
+    state, now = crowded(10_000), START + 10
+    timed("of 10,000 people: who is present", 1, lambda: list(state.present(now)))
+    timed("their connections", 1, lambda: list(state.edges(now)))
+    timed("the queue of 300 of them", 1, lambda: state.queue(now))
 
     acts = moderation(number)
     timed("moderation, oldest first, fold", number, lambda: fold(acts))

@@ -107,7 +107,7 @@ async def test_the_lock_is_an_act_when_it_is_turned(room: Room, host: LocalSigne
 
 
 async def test_a_space_begins_before_anything_else_of_its_second(
-    room: Room, host: LocalSigner, guest: LocalSigner
+    room: Room, host: LocalSigner
 ) -> None:
     ours = room.writer(host)
     for number in range(5):
