@@ -26,6 +26,7 @@ from tui.controller.intents import (
     HostSpace,
     SetName,
     Stop,
+    UseAccount,
     UseKey,
     UseKeyFile,
     UseThrowawayKey,
@@ -263,6 +264,7 @@ def test_a_key_is_given_to_a_controller_without_one(key_file: Path) -> None:
         ({"key_file": str(key_file)}, UseKeyFile(str(key_file))),
         ({"secret": OTHER}, UseKey(OTHER)),
         ({"throwaway": True}, UseThrowawayKey()),
+        ({"account": OTHER, "account_password": "x"}, UseAccount(OTHER, "x")),
     ):
         options = msgspec.structs.replace(OPTIONS, **given)
         assert wishes_for(running(me=KEYLESS), {}, options) == [wish]
@@ -274,6 +276,10 @@ def test_the_same_key_is_fine_and_another_is_not(key_file: Path) -> None:
     assert wishes_for(running(), flags, same) == []
     with pytest.raises(CommandFailed, match="its key cannot change"):
         wishes_for(running(), {}, msgspec.structs.replace(OPTIONS, secret=OTHER))
+    kept = msgspec.structs.replace(OPTIONS, account=OTHER)
+    assert wishes_for(running(), {}, kept) == [], "the one of the settings is not insisted on"
+    with pytest.raises(CommandFailed, match="its key cannot change"):
+        wishes_for(running(), {"account": OTHER}, kept)
 
 
 @pytest.mark.usefixtures("stop_controllers")

@@ -1,14 +1,18 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tui.accounts.store import Accounts
 from tui.cli.arguments import parse
-from tui.cli.keys import public_key
+from tui.cli.keys import has_open_account, public_key
 from tui.cli.start import controller_options, first_intent, make_directories, set_up
 from tui.cli.status import CommandFailed, ExitStatus
 from tui.config import limits
+from tui.config.paths import Paths
 from tui.controller.intents import HostSpace, JoinSpace
 from tui.controller.options import ControllerOptions
+from tui.nostr.keys import SecretKey
 
 OTHER = "0000000000000000000000000000000000000000000000000000000000000001"
 
@@ -142,3 +146,54 @@ def test_what_a_space_says_of_itself_is_bounded(line: str) -> None:
     with pytest.raises(CommandFailed) as caught:
         first_intent(parse(["host", "Tea", *line.split()]))
     assert caught.value.status is ExitStatus.USAGE
+
+
+@pytest.fixture
+def kept(environ: dict[str, str]) -> tuple[str, str]:
+    """Two kept keys: `ada`, which the profile uses, and `bob` behind a password."""
+
+    async def keep() -> tuple[str, str]:
+        accounts = Accounts(Paths("default", environ).shared_config)
+        ada = await accounts.save(SecretKey.generate(), store="insecure-plaintext", label="ada")
+        secret, password = SecretKey.generate(), "correct horse"
+        bob = await accounts.save(secret, store="encrypted", label="bob", password=password)
+        await accounts.use("default", ada)
+        return ada.pubkey, bob.pubkey
+
+    return asyncio.run(keep())
+
+
+def test_a_kept_key_is_used_where_it_is_named_and_at_once_on_the_screens(
+    environ: dict[str, str], kept: tuple[str, str], key_file: Path
+) -> None:
+    ada, bob = kept
+    found = options_of("--account ada", environ | {"SPACES_SECRET_KEY": OTHER}, throwaway=True)
+    assert (found.account, found.secret, found.throwaway) == (ada, "", False)
+    with_password = environ | {"SPACES_KEY_PASSWORD": "correct horse"}
+    found = options_of("--account bob", with_password, throwaway=True)
+    assert (found.account, found.account_password) == (bob, "correct horse")
+    assert options_of("", environ, throwaway=True).throwaway, "a bot has a key of its own"
+    arguments = parse(["host", "Tea"])
+    setup = set_up(arguments, environ)
+    at_once = controller_options(arguments, setup, throwaway=True, kept=True, environ=environ)
+    assert (at_once.account, at_once.throwaway) == (ada, False)
+    assert has_open_account(setup.paths)
+
+
+def test_a_key_that_needs_a_password_is_opened_before_anything_starts(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    secret = SecretKey.generate()
+    encrypted = secret.to_ncryptsec("correct horse", log_n=4)
+    path = tmp_path / "encrypted"
+    path.write_text(encrypted)
+    path.chmod(0o600)
+    environ |= {"SPACES_KEY_PASSWORD": "correct horse"}
+    found = options_of(f"--key-file {path}", environ)
+    assert (public_key(found), found.key_file) == (secret.public, str(path))
+    found = options_of("", environ | {"SPACES_SECRET_KEY": encrypted})
+    assert public_key(found) == secret.public
+    with pytest.raises(CommandFailed) as caught:
+        options_of(f"--key-file {path}", environ | {"SPACES_KEY_PASSWORD": "wrong horse"})
+    assert caught.value.status is ExitStatus.KEY
+    assert "horse" not in str(caught.value)

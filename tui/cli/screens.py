@@ -52,8 +52,8 @@ def run(arguments: Arguments) -> int:
     make_directories(setup.paths)
     entering = first_intent(arguments) if arguments.command else None
     # Who enters a space at once chooses no key first: it is the kept one, or one for this time.
-    at_once = entering is not None
-    options = controller_options(arguments, setup, throwaway=at_once, kept=at_once)
+    choose = entering is not None and not asyncio.run(_has_key(setup.paths))
+    options = controller_options(arguments, setup, throwaway=choose, kept=choose)
     has_key = asyncio.run(_adapt_running(arguments, setup.paths, options))
     if has_key is None:
         named = options.key_file or options.secret or options.account or options.throwaway
@@ -172,6 +172,11 @@ async def _adapt_running(
         return bool(view.me.pubkey) or any(
             isinstance(wish, UseKey | UseKeyFile | UseAccount | UseThrowawayKey) for wish in wishes
         )
+
+
+async def _has_key(paths: Paths) -> bool:
+    async with _running(paths) as link:
+        return link is not None and bool((await read_view(link)).me.pubkey)
 
 
 async def _end_keyless(paths: Paths) -> None:
