@@ -2,8 +2,9 @@
 
     python tests/load/fold.py [--events 50000]
 
-Pure computation in one process, in CPU time; nothing is signed. `decode` is reading events as they come out of
-the pool, `fold` is applying them and looking once at the end, `each` is looking after every event.
+Pure computation in one process, in CPU time; nothing is signed. `decode` is reading events as they
+come out of the pool, `fold` is applying them and looking once at the end, `each` is looking after
+every event.
 """
 
 import argparse
