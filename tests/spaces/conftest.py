@@ -126,7 +126,7 @@ class Diary:
         self.hands: list[str] = []
         self.lines: list[str] = []
         self.connections: list[tuple[str, str]] = []
-        self.joins = 0
+        self.joins = self.changes = 0
         self.invitations: list[tuple[str, str]] = []
         self.roles: list[tuple[str, Role, str]] = []
         self.removals: list[tuple[str, str, str]] = []
@@ -141,7 +141,7 @@ class Diary:
         self.participants.append(pubkey)
 
     def session_changed(self) -> None:
-        pass
+        self.changes += 1
 
     def joined(self) -> None:
         self.joins += 1

@@ -16,6 +16,8 @@ from tui.spaces.wire import Wire
 
 CONFIRM_SECONDS = 3.0
 """An asked peer that says nothing for so long does not want us."""
+STALL_SECONDS = 2.0
+"""Who was told yes and makes no offer for so long may be gone: we may ask ourselves."""
 OFFER_SECONDS = 8.0
 """From our CONFIRM to the offer; a remote signer needs a second or two for it."""
 CONNECT_SECONDS = 15.0
@@ -57,6 +59,7 @@ class Attempt:
         self._new_peer = new_peer
         self._judge = judge
         self._spawn = spawn
+        self._began = self._loop.time()
         self._confirmed: asyncio.Future[None] = self._loop.create_future()
         self._description: asyncio.Future[str] = self._loop.create_future()
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -79,6 +82,11 @@ class Attempt:
     def waits_for_offer(self) -> bool:
         """Whether we have said yes, and nothing has followed yet."""
         return not self.asking and not self._description.done()
+
+    @property
+    def stalls(self) -> bool:
+        """Whether nothing has followed for so long that it may come to nothing."""
+        return self.waits_for_offer and self._loop.time() - self._began > STALL_SECONDS
 
     def refuse(self, reason: str) -> None:
         """End it, since the other side does not want or cannot: `run` raises `Refused`."""

@@ -28,10 +28,10 @@ from tui.spaces.events import (
     SdpOffered,
     Signal,
 )
-from tui.spaces.requests import SEALED_ONLY, Requests
+from tui.spaces.requests import Requests
 from tui.spaces.state import SpaceState
 from tui.spaces.tasks import Spawn
-from tui.spaces.wire import PlainSignalling, Wire
+from tui.spaces.wire import SEALED_ONLY, PlainSignalling, Wire
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,8 @@ class Connections:
     def ask(self, other: str, connection: ConnectionType) -> None:
         """Begin to make a connection, unless the same one is being made already."""
         served = self._serving.get(other)
-        if self._closing or other in self._asking or (served and served.type == connection):
+        made = served is not None and served.type == connection and not served.stalls
+        if self._closing or other in self._asking or made:
             return
         if not self._wire.may_signal(other):
             self._refuse(other, SEALED_ONLY)

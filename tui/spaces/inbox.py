@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 from tui.config import limits
 from tui.nostr.event import Event
@@ -25,6 +26,7 @@ from tui.spaces.throttle import Throttle
 HISTORY_SECONDS = 3.0  # relays that take longer to send the past are not waited for
 HISTORY_GRACE = 0.2  # after the first relay has sent it, the others get so long
 FRESH_SECONDS = 60  # signalling older than that is a replay from a relay's store
+PATIENCE_SECONDS = 10  # who asked us before we came, and longer ago, does not wait any more
 PRESENCE_SECONDS = 3600  # JOINs without an end of their own count as long as a connection lives
 SIGNALS = 64  # of one peer to us at once, and then
 SIGNAL_SECONDS = 0.25  # one in so many seconds
@@ -65,6 +67,8 @@ class Inbox:
         self._handled: OrderedDict[str, None] = OrderedDict()
         self._subscriptions: list[Subscription] = []
         self._heard: list[asyncio.Event] = []
+        self._arrivals: set[str] = set()
+        self._past_over = False
         self._open_join = access.open if access is not None else None
         self.unreadable: set[str] = set()
         """Who has sent a JOIN that could not be read with the password."""
@@ -108,19 +112,31 @@ class Inbox:
 
         Signalling of before has come then, too: no answer to an earlier visit is taken for ours.
         """
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(HISTORY_SECONDS):
                 for heard in self._heard:
                     await heard.wait()
-        except TimeoutError:
-            return self._heard[0].is_set()
-        await asyncio.sleep(HISTORY_GRACE if len(self._relays or self._pool.urls) > 1 else 0)
-        return True
+                await asyncio.sleep(
+                    HISTORY_GRACE if len(self._relays or self._pool.urls) > 1 else 0
+                )
+        self._arrivals.clear()
+        self._past_over = True
+        return self._heard[0].is_set()
+
+    def take_arrivals(self) -> set[str]:
+        """The relays that came, or came back, since this was last asked."""
+        arrivals, self._arrivals = self._arrivals, set()
+        return arrivals
 
     def _subscribe(self, filters: list[Filter], receive: Callable[[Event, str], None]) -> None:
         heard = asyncio.Event()
+
+        def on_eose(url: str) -> None:
+            heard.set()
+            self._arrivals.add(url)
+
         subscription = self._pool.subscribe(
-            filters, receive, on_eose=lambda _: heard.set(), relays=self._relays, page=True
+            filters, receive, on_eose=on_eose, relays=self._relays, page=True
         )
         self._heard.append(heard)
         self._subscriptions.append(subscription)
@@ -140,7 +156,8 @@ class Inbox:
         found = self._read(event)
         if not isinstance(found, Signal) or not self._concerns_us(found):
             return  # two sessions of ours may share a pool
-        if self._now() - found.at > FRESH_SECONDS:
+        asked_before = isinstance(found, ConnectionReserved) and not self._past_over
+        if self._now() - found.at > (PATIENCE_SECONDS if asked_before else FRESH_SECONDS):
             self._count("signalling of long ago")
         elif found.id in self._handled:
             self._count("signalling played back")

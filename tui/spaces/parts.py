@@ -82,7 +82,7 @@ class Parts:
             plain=settings.plain_signalling,
             relays=settings.relays,
         )
-        self.visit = Visit(self.wire, settings, self.access, monotonic=monotonic)
+        self.visit = Visit(self.state, self.wire, settings, self.access, monotonic=monotonic)
         self.announcer: Announcer | None = None
         if me == space.host:
             self.announcer = Announcer(wire=self.wire, state=self.state, now=now)
@@ -173,7 +173,7 @@ class Parts:
                 "errors of ours": self.tasks.errors,
             }
         )
-        for part in (self.inbox, self.speech, self.chat, self.connections):
+        for part in (self.inbox, self.speech, self.chat, self.notices, self.connections):
             counted.update(part.dropped)
         counted.update(self.sound.forwarder.drops)
         return {reason: count for reason, count in counted.items() if count}

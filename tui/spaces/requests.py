@@ -14,14 +14,13 @@ from tui.spaces.attempts import CONFIRM_SECONDS, Attempt, Declined
 from tui.spaces.events import ConnectionReserved, ConnectionType
 from tui.spaces.state import SpaceState
 from tui.spaces.throttle import Throttle
-from tui.spaces.wire import Wire
+from tui.spaces.wire import SEALED_ONLY, Wire
 
 REQUESTS = 6  # of one peer that are answered at once, and then
 REQUEST_SECONDS = 5.0  # one in so many seconds
 
 FULL = "no output free"
 OTHERS_ASK = "others ask, too"
-SEALED_ONLY = "only encrypted signalling is accepted"
 
 
 class _Link(Protocol):

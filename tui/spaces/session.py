@@ -188,8 +188,8 @@ class SpaceSession:
     def mute(self, on: bool) -> None:
         """Shut or open the microphone."""
         self.muted, self.muted_by = on, ""
-        # On the way out nothing is opened any more: nobody would close it.
-        self._sound.set_microphone(may_speak=self.role.speaks and self.stage != "left", muted=on)
+        if self.stage == "joined":  # earlier it comes by itself; later nobody would shut it again
+            self._sound.set_microphone(may_speak=self.role.speaks, muted=on)
         self._observer.session_changed()
 
     def leave(self) -> None:
@@ -268,7 +268,7 @@ class SpaceSession:
         """Once a second: what time and relays have brought."""
         if self.announcer is not None:
             self.announcer.look()
-        if self._wire.reaches_more():  # a relay that was away has missed us
+        if self._inbox.take_arrivals():  # a relay that was away has missed us
             self._visit.say_again()
             self._speech.show_again()
         before, self._stale = self._stale, self.state.is_stale(self._wire.now())

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+from tui.config import limits
 from tui.nostr.event import Draft
 from tui.spaces.access import AccessKey
 from tui.spaces.events import PeerJoined, PeerLeft
 from tui.spaces.settings import SessionSettings, SpaceCreation
+from tui.spaces.state import SpaceState
 from tui.spaces.wire import Wire
 
 JOIN_EVERY = 60.0  # seconds between two JOINs of ours
+AGAIN_EVERY = 5.0  # the same, while others do not see us
 
 
 class Visit:
@@ -16,12 +19,14 @@ class Visit:
 
     def __init__(
         self,
+        state: SpaceState,
         wire: Wire,
         settings: SessionSettings,
         access: AccessKey | None,
         *,
         monotonic: Callable[[], float],
     ) -> None:
+        self._state = state
         self._wire = wire
         self._settings = settings
         self._seal = access.seal if access is not None else None
@@ -30,9 +35,11 @@ class Visit:
         self._said = 0.0
 
     def draft(self) -> Draft:
-        """Our JOIN, dated after all that is known of earlier visits."""
-        wire, settings = self._wire, self._settings
-        at = max(wire.now(), self._seen_at + 1)
+        """Our JOIN, dated after all that is known of earlier visits, and a removal from them."""
+        wire, settings, now = self._wire, self._settings, self._wire.now()
+        act = self._state.last_act(wire.me)
+        pardoned = min(act.at, now + limits.FUTURE_SECONDS // 2) if act is not None else 0
+        at = max(now, self._seen_at + 1, pardoned + 1)
         draft = wire.writer.join(at, settings.name, settings.metrics, self._seal)
         self._joined_at = draft.created_at
         self._said = self._monotonic()
@@ -57,8 +64,9 @@ class Visit:
             self.say_again()  # not we have left, an earlier visit of ours
 
     def look(self) -> None:
-        """Say JOIN again if it is time."""
-        if self._joined_at and self._monotonic() - self._said > JOIN_EVERY:
+        """Say JOIN again if it is time, or if it does not count as it should."""
+        counts = self._state.is_present(self._wire.me, self._wire.now())
+        if self._monotonic() - self._said > (JOIN_EVERY if counts else AGAIN_EVERY):
             self.say_again()
 
     def say_again(self) -> None:

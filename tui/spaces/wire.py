@@ -26,6 +26,7 @@ from tui.spaces.writer import Writer
 log = logging.getLogger(__name__)
 
 PIPELINE = 8  # drafts at the signer at once; a remote one answers each in some 0.3 s
+SEALED_ONLY = "only encrypted signalling is accepted"
 SIGN_SECONDS = 30.0  # a signer may ask its user; beyond that it does not answer
 
 _Topic = tuple[bool, str]
@@ -102,7 +103,6 @@ class Wire:
         self._repeated: dict[str, _Said] = {}
         self._last: dict[_Topic, asyncio.Future[bool]] = {}
         self._told: dict[str, str] = {}
-        self._reached: set[str] | None = None
         self.lost = 0
         self.unsigned = 0
 
@@ -132,13 +132,6 @@ class Wire:
         """Wait until everything said so far was answered by the relays, or given up."""
         await self._drafts.join()
 
-    def reaches_more(self) -> bool:
-        """Whether a relay is up that was not when this was last asked."""
-        status = self._pool.status()
-        before = self._reached
-        self._reached = {url for url in status if status[url].state == "connected"}
-        return before is not None and not self._reached <= before
-
     # -- secrecy
 
     def reads_encrypted(self, other: str) -> bool:
@@ -160,7 +153,7 @@ class Wire:
         Raises `PlainSignalling` if that is not allowed, `InvalidPayload`, or what the signer does.
         """
         if not self.may_signal(other):
-            raise PlainSignalling("only encrypted signalling is allowed")
+            raise PlainSignalling(SEALED_ONLY)
         if self.reads_encrypted(other):
             async with asyncio.timeout(SIGN_SECONDS):
                 content = await self._signer.encrypt(other, content)
@@ -174,7 +167,7 @@ class Wire:
             async with asyncio.timeout(SIGN_SECONDS):
                 return await self._signer.decrypt(other, content)
         if not self._plain:
-            raise PlainSignalling("only encrypted signalling is allowed")
+            raise PlainSignalling(SEALED_ONLY)
         return content
 
     # -- signing and publishing
