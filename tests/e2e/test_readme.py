@@ -1,3 +1,4 @@
+import argparse
 import asyncio
 import os
 import re
@@ -7,7 +8,35 @@ from typing import Any
 
 import pytest
 
+from tui.cli.arguments import _parser
+from tui.devtools.readme import fill
+
+SELF_EVIDENT = ("-h", "--help", "--version")
 README = Path(__file__).parents[2] / "README.md"
+
+
+def test_its_tables_say_what_the_program_does() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert fill(text) == text, "python -m tui.devtools.readme"
+
+
+def test_every_command_and_option_is_in_it() -> None:
+    text = README.read_text(encoding="utf-8")
+    missing = []
+
+    def look(parser: argparse.ArgumentParser, name: str) -> None:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for command, below in action.choices.items():
+                    if f"`{command}`" not in text and f"{name} {command}" not in text:
+                        missing.append(f"{name} {command}")
+                    look(below, f"{name} {command}")
+            elif "account" not in name:  # whose options its own help has
+                options = [one for one in action.option_strings if one not in SELF_EVIDENT]
+                missing.extend(one for one in options if one not in text)
+
+    look(_parser(), "spaces")
+    assert missing == []
 
 
 @pytest.mark.timeout(90)

@@ -119,7 +119,7 @@ JITTER_SPAN = 0.500  # seconds of sound waiting; beyond that the oldest goes, to
 
 # nostr: relays and the pool
 RELAYS = 32  # relays of one pool
-RELAY_LIST_SECONDS = 1.5  # for relays to send somebody's relay list, which is asked for on the way in
+RELAY_LIST_SECONDS = 1.5  # for relays to send somebody's relay list, on the way into a space
 LISTED_RELAYS = 16  # of one NIP-65 list and direction; the NIP advises two to four
 LISTED_TAGS = 256  # tags of a NIP-65 list that are looked at
 RELAY_URL_CHARS = 255  # a relay's address; NIP-19 cannot carry a longer one
@@ -128,7 +128,7 @@ RELAY_FRAME_BYTES = 1024 * 1024  # beyond it the connection ends; above EVENT_BY
 # oversized event that a relay has stored is dropped, and does not cost us the relay
 RELAY_PARSE_BYTES = 1024  # of a handshake that are parsed at one go
 RELAY_TURN_FRAMES = 16  # parsed at one go; pings cost most, a quarter of a millisecond
-RELAY_TURN_BYTES = 8 * 1024  # handled of one relay before others have their turn; half a millisecond
+RELAY_TURN_BYTES = 8 * 1024  # handled of one relay before others have their turn; 0.5 ms
 RELAY_WRITE_BYTES = 16 * 1024 * 1024  # unsent bytes beyond which a relay counts as stuck
 RELAY_BAD_FRAMES = 1_000  # undecodable or forged, of one connection; then the relay is left alone
 RELAY_NOTICES = 16  # of one connection that are surfaced; the others are only counted

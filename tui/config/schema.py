@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()
     key_file: Annotated[
         _Text,
-        msgspec.Meta(description="file with the secret key (mode 0600, nsec or hex)"),
+        msgspec.Meta(description="file with the key (mode 0600; nsec, ncryptsec or hex)"),
     ] = ""
     account: Annotated[
         _Text, msgspec.Meta(description="kept key to sign with: its label or public key")

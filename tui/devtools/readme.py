@@ -1,4 +1,5 @@
-"""The tables of the README that say what the program itself knows: keys, exit statuses, the link.
+"""The tables of the README that say what the program itself knows: settings, keys, exit
+statuses, the link.
 
 `python -m tui.devtools.readme` writes them, with `--check` it only compares.
 """
@@ -7,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from msgspec import inspect
+from msgspec import inspect, structs
+from msgspec.json import encode
 
 from tui.cli.status import MEANINGS
 from tui.commands.actions import ACTIONS, key_word
+from tui.config.schema import Settings, describe
 from tui.controller.intents import AnyIntent
 from tui.controller.messages import AnyMessage, Levels, ViewChanged
 
@@ -31,6 +34,20 @@ def statuses() -> str:
     """Every exit status."""
     rows = [f"| {status:d} | {meaning} |" for status, meaning in MEANINGS.items()]
     return "\n".join(["| status | meaning |", "|---|---|", *rows])
+
+
+def settings() -> str:
+    """Every setting with its default."""
+    rows = [
+        f"| `{field}` | {describe(field)} | {_toml(default)} |"
+        for field, default in structs.asdict(Settings()).items()
+    ]
+    return "\n".join(["| setting | meaning | default |", "|---|---|---|", *rows])
+
+
+def _toml(value: object) -> str:
+    text = encode(list(value) if isinstance(value, tuple) else value).decode()
+    return f"`{text}`" if value not in ("", ()) else ""
 
 
 def link() -> str:
@@ -60,7 +77,8 @@ def _field(field: inspect.Field) -> str:
 
 def fill(text: str) -> str:
     """The README with its tables made anew; raises `ValueError` where their place is gone."""
-    for name, table in (("keys", keys()), ("statuses", statuses()), ("link", link())):
+    tables = {"settings": settings(), "keys": keys(), "statuses": statuses(), "link": link()}
+    for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
