@@ -6,6 +6,7 @@ opposite act. Whether we may is for others to judge: `roles` and `moderation` ha
 """
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import msgspec
@@ -191,9 +192,9 @@ class Moderator:
             elif late:
                 self._send(pubkey, denial)
 
-    def forget_lowered(self, up: set[str]) -> None:
+    def forget_lowered(self, up: AbstractSet[str]) -> None:
         """Who put a hand down has no place at the end any more."""
-        self.later &= up
+        self.later.intersection_update(up)
 
     def finish(self) -> None:
         """Before we leave: what was held back is said."""

@@ -141,6 +141,7 @@ class Parts:
             self.moderator,
             observer,
             linked=self.connections.links.__contains__,
+            monotonic=monotonic,
         )
         self.chat = Chat(
             room_address(space),

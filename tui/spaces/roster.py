@@ -8,7 +8,8 @@ from tui.spaces.observer import Observer
 from tui.spaces.state import SpaceState
 from tui.spaces.wire import Wire
 
-LOOK_PEOPLE = 1_000  # of a crowd, whose absence is looked at each time: about a millisecond
+LOOK_PEOPLE = 1_000  # of a crowd, whose absence is looked at each time: half a millisecond
+HANDS_SECONDS = 0.1  # between two looks at the queue: a thousand hands take 6 ms
 
 
 class Roster:
@@ -25,12 +26,16 @@ class Roster:
         observer: Observer,
         *,
         linked: Callable[[str], bool],
+        monotonic: Callable[[], float],
     ) -> None:
         self._state = state
         self._wire = wire
         self._moderator = moderator
         self._observer = observer
         self._linked = linked
+        self._monotonic = monotonic
+        self._hands_looked_at = 0.0
+        self._since: dict[str, int] = {}
         self._touched: set[str] = set()
         self._present: set[str] = set()
         self._round: Iterator[str] = iter(())
@@ -63,22 +68,29 @@ class Roster:
         self._touched |= before ^ present
         self._present |= present - before
         self._present -= before - present
-        self.look_at_hands()
 
-    def look_at_hands(self) -> None:
-        """Bring the queue up to date: who waits longest first, then those put at the end."""
-        waiting = [pubkey for _, pubkey in self._state.queue(self._wire.now())]
+    def look_at_hands(self) -> bool:
+        """Bring the queue up to date: who waits longest first, then those put at the end.
+
+        False if that was just done: to be called again.
+        """
+        now = self._monotonic()
+        if now - self._hands_looked_at < HANDS_SECONDS:
+            return False
+        self._hands_looked_at = now
+        waiting = {pubkey: since for since, pubkey in self._state.queue(self._wire.now())}
         hands = [pubkey for pubkey in waiting if not self._moderator.denies(pubkey)]
-        self._moderator.forget_lowered(set(waiting))
+        self._moderator.forget_lowered(waiting.keys())
         hands.sort(key=lambda pubkey: pubkey in self._moderator.later)
         queue = {pubkey: place for place, pubkey in enumerate(hands, 1)}
-        if queue == self.queue:
-            return
-        self._touched.update(queue, self.queue)
+        places = queue.items() ^ self.queue.items()
+        self._touched.update(pubkey for pubkey, _ in places)
         for pubkey in queue:
-            if pubkey not in self.queue and pubkey != self._wire.me:
+            # A hand may have gone down and up again since the last look.
+            if waiting[pubkey] > self._since.get(pubkey, 0) and pubkey != self._wire.me:
                 self._observer.speech_requested(pubkey)
-        self.queue = queue
+        self.queue, self._since = queue, {pubkey: waiting[pubkey] for pubkey in queue}
+        return True
 
     def tell(self) -> bool:
         """Tell of everybody who was touched; false if nobody was."""

@@ -341,7 +341,8 @@ class SpaceSession:
             self._observer.joined()
         self._speech.settle()
         self._roster.touch(*self._notices.tell())
-        self._roster.look_at_hands()
+        if not self._roster.look_at_hands():
+            self._settle_soon()
         if self._roster.tell():
             self._observer.session_changed()
 
