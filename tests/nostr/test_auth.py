@@ -180,6 +180,33 @@ async def test_a_new_connection_is_a_new_conversation(
         assert len(answers(relay)) == 2
 
 
+async def test_who_becomes_somebody_else_says_so(
+    relay: Any, signer: LocalSigner, other: LocalSigner, connected: Any, until: Any
+) -> None:
+    relay.on_connect = challenge
+    async with connected(relay) as pool:
+        pool.signer = signer
+        await until(lambda: pool.status()[relay.url].auth == "accepted")
+        pool.signer = None
+        pool.signer = other
+        await until(lambda: len(answers(relay)) == 2)
+        assert [answer["pubkey"] for answer in answers(relay)] == [signer.pubkey, other.pubkey]
+
+
+async def test_who_becomes_somebody_else_meanwhile_is_only_that(
+    relay: Any, signer: LocalSigner, connected: Any, until: Any
+) -> None:
+    relay.on_connect = challenge
+    slow = SlowSigner()
+    async with connected(relay) as pool:
+        pool.signer = slow
+        await until(lambda: slow.asked)
+        pool.signer = signer
+        slow.agreed.set()
+        await until(lambda: pool.status()[relay.url].auth == "accepted")
+        assert len(answers(relay)) == 1
+
+
 class SlowSigner(LocalSigner):
     """Asks somebody who thinks about it."""
 

@@ -1,4 +1,5 @@
 import asyncio
+import random
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -84,6 +85,37 @@ async def test_notices_are_surfaced_but_not_without_end(
         await until(lambda: inbox.eose)
         assert seen == [f"n{number}" for number in range(limits.RELAY_NOTICES)]
         assert pool.counts == {"notice": 100 - limits.RELAY_NOTICES}
+
+
+async def test_anything_at_all_is_counted_and_what_is_good_comes_through(
+    relay: Any, sign: Any, until: Any, connected: Any, inbox_of: Any, forge: Any, signer: Any
+) -> None:
+    rng = random.Random(5)
+    good = [await sign(str(number), kind=7) for number in range(50)]
+    other = [await sign(str(number), kind=1) for number in range(10)]
+    async with connected(relay) as pool:
+        pool.signer = signer
+        inbox = inbox_of(pool, [Filter(kinds=(7,))])
+        await until(lambda: inbox.eose)
+        ids = [inbox.id, inbox.id, inbox.id + "p", "k7", "", "other", "\x00", "9" * 5_000, None, 5]
+        values = [*good, *other, *map(forge, good[:5]), None, [], {}, "x" * 999, 5, True, ids]
+        verbs = ["EVENT", "EVENT", "OK", "EOSE", "NOTICE", "AUTH", "COUNT", "", None, 7, [[]]]
+        flood: list[Any] = []
+        for _ in range(800):
+            message = [rng.choice(verbs)]
+            for _ in range(rng.randrange(4)):
+                message.append(rng.choice(rng.choice([ids, values])))
+            flood.append(message)
+        flood += [["EVENT", inbox.id, event] for event in good]
+        rng.shuffle(flood)
+        relay.burst(flood)
+        await until(lambda: len(inbox.events) == len(good))
+        await relay.say(["EVENT", inbox.id, good[0]])
+        assert {event.id for event in inbox.events} == {event.id for event in good}
+        assert relay.accepted == 1
+        known = {"malformed", "forged", "unmatched", "unsolicited", "notice", "challenge"}
+        assert set(pool.counts) <= known | {"duplicate"}
+        assert len(pool.status()[relay.url].notice) <= limits.RELAY_TEXT_CHARS
 
 
 async def test_a_relay_that_only_says_what_nobody_asked_for_is_left_alone(

@@ -20,6 +20,7 @@ from websockets.utils import accept_key
 from tui.config import limits
 from tui.nostr import websocket
 from tui.nostr.filter import Filter
+from tui.nostr.information import NoInformation, fetch_information
 from tui.nostr.pool import Pool
 
 
@@ -80,6 +81,45 @@ async def test_a_known_certificate_is_taken(
         event = await sign()
         assert (await pool.publish(event))[tls_relay.url].ok
         assert await pool.fetch([Filter()]) == [event]
+
+
+async def test_the_information_comes_the_same_way(
+    tls_relay: Any, certificate: Path, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls_relay.information = b'{"name":"a relay"}'
+    with pytest.raises(NoInformation, match="CERTIFICATE_VERIFY_FAILED"):
+        await fetch_information(tls_relay.url, 5)
+    assert tls_relay.asked_for_information == 0
+    monkeypatch.setattr(
+        websocket, "_tls", lambda: ssl.create_default_context(cafile=str(certificate))
+    )
+    assert (await fetch_information(tls_relay.url, 5)).name == "a relay"
+
+
+async def test_both_go_through_a_proxy(
+    relay: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay.information = b'{"name":"a relay"}'
+    asked: list[bytes] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        there = await asyncio.open_connection("127.0.0.1", relay.port)
+        writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer))
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        async with Pool(["ws://relay.example.com"]) as pool:  # a name that does not resolve here
+            await until(lambda: pool.status()["ws://relay.example.com"].name == "a relay")
+    assert [line.split()[:2] for line in asked] == [[b"CONNECT", b"relay.example.com:80"]] * 2
 
 
 async def test_a_proxy_is_not_used_for_this_machine(

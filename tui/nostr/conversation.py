@@ -123,12 +123,14 @@ class Conversation:
         self._rules = rules
         self._requests.obey(rules)
 
-    def authenticate(self) -> None:
-        """Say who we are, if the relay has asked."""
-        signer = self._listener.signer
-        if signer is not None and self._auth.state == "asked" and self._signing is None:
-            self._signing = asyncio.create_task(self._sign(signer), name=f"auth {self.url}")
-            self._signing.add_done_callback(self._signed)
+    def identify(self) -> None:
+        """We are somebody else now: say so, if the relay has ever asked."""
+        if self._signing is not None:
+            self._signing.cancel()
+            self._signing = None
+        if self._auth.challenge and self._listener.signer is not None:
+            self._auth.state = "asked"
+            self._authenticate()
 
     # --- the connection --------------------------------------------------------------------------
 
@@ -185,7 +187,7 @@ class Conversation:
                 if not self._auth.challenged(message.challenge):
                     return "challenge"
                 self._show(auth="asked")
-                self.authenticate()
+                self._authenticate()
                 return ""
 
     def _on_event(self, message: EventMessage) -> str:
@@ -285,6 +287,12 @@ class Conversation:
 
     # --- who we are ------------------------------------------------------------------------------
 
+    def _authenticate(self) -> None:
+        signer = self._listener.signer
+        if signer is not None and self._signing is None:
+            self._signing = asyncio.create_task(self._sign(signer), name=f"auth {self.url}")
+            self._signing.add_done_callback(self._signed)
+
     async def _sign(self, signer: Signer) -> None:
         challenge = ""
         while self._auth.state == "asked" and challenge != self._auth.challenge:
@@ -299,7 +307,8 @@ class Conversation:
         self._send(encode_auth(event))
 
     def _signed(self, task: asyncio.Task[None]) -> None:
-        self._signing = None
+        if self._signing is task:
+            self._signing = None
         if not task.cancelled() and (error := task.exception()):
             log.error("authentication at %s failed", self.url, exc_info=error)
 

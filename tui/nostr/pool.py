@@ -147,7 +147,7 @@ class Pool:
     def signer(self, signer: Signer | None) -> None:
         self._signer = signer
         for connection in self._relays.values():
-            connection.conversation.authenticate()
+            connection.conversation.identify()
 
     @property
     def verified(self) -> int:

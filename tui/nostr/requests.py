@@ -2,7 +2,7 @@
 
 A relay that allows only so many subscriptions gets no more; the others wait for their turn. One
 place is kept free for the pages of the past, which come under an id of their own while new events
-go on coming under that of the subscription.
+go on coming under that of the subscription. Ids have a few characters, which no relay finds long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
