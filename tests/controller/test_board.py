@@ -141,3 +141,20 @@ async def test_who_leaves_a_space_sees_nothing_of_it_any_more() -> None:
     view = board.view
     assert not (view.participants or view.chat or view.journal or view.barred or view.room)
     board.close()
+
+
+async def test_of_a_long_journal_those_acts_go_first_that_changed_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SHOWN_JOURNAL_LINES", 5)
+    board = Board(time.time)
+    for number in range(40):
+        honoured = number % 10 == 0
+        refused = "" if honoured else "may not promote"
+        entry = JournalEntry(f"{number}", number, "promoted", "ada", "Ada", refused=refused)
+        board.set_journal(entry.id, entry)
+        if number % 7 == 0:
+            board.flush()
+    board.flush()
+    assert {int(key) for key in board.view.journal} == {0, 10, 20, 30, 39}
+    board.close()

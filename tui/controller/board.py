@@ -111,7 +111,8 @@ class Board:
         self._forget_oldest("chat", self.view.chat, limits.SHOWN_CHAT_LINES)
 
     def set_journal(self, id_: str, entry: JournalEntry | None) -> None:
-        """One act of moderation; of more than `limits.SHOWN_JOURNAL_LINES` the oldest go."""
+        """One act of moderation; of more than `limits.SHOWN_JOURNAL_LINES` the oldest go, those
+        that changed nothing first."""
         self._put("journal", self.view.journal, id_, entry)
         self._forget_oldest("journal", self.view.journal, limits.SHOWN_JOURNAL_LINES)
 
@@ -185,10 +186,15 @@ class Board:
     def _forget_oldest(self, field: str, shown: dict[str, Any], most: int) -> None:
         if len(shown) + len(self._changes.get(field, {})) > most:
             known = [value for value in self._known(field, shown).items() if value[1] is not None]
-            known.sort(key=lambda value: (value[1].at, value[0]))
+            known.sort(key=lambda value: (_counts(value[1]), value[1].at, value[0]))
             for key, _ in known[: len(known) - most]:
                 self._put(field, shown, key, None)
 
     def _flush_soon(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+
+
+def _counts(line: object) -> bool:
+    """Whether a line is more than what somebody tried without the right to."""
+    return not getattr(line, "refused", "")

@@ -1,5 +1,6 @@
 """What the observer is told of moderation: who became what, by whom, and what was refused."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from tui.nostr.event import Event
@@ -12,6 +13,9 @@ from tui.spaces.throttle import Throttle
 
 LINES = 5  # refused acts of one person that are logged at once, and then
 LINE_SECONDS = 30.0  # one in so many seconds; the journal has them all
+CROWD_LINES = 30  # the same of everybody together: keys are free
+CROWD_SECONDS = 5.0
+REFUSED = "moderation without authority"
 
 
 class Notices:
@@ -29,6 +33,8 @@ class Notices:
         self._observer = observer
         self._name_of = name_of
         self._pace = Throttle(LINES, LINE_SECONDS, monotonic)
+        self._crowd_pace = Throttle(CROWD_LINES, CROWD_SECONDS, monotonic)
+        self.dropped: Counter[str] = Counter()
         self._roles: dict[str, Role] = {}
         self._barred: set[str] = set()
         self._recorded: set[str] = set()
@@ -84,5 +90,8 @@ class Notices:
 
     def _log_refusal(self, event_id: str) -> None:
         entry = self.journal.entry(event_id)
-        if entry is not None and entry.refused and self._pace.allows(entry.by):
+        if entry is None or not entry.refused:
+            return
+        self.dropped[REFUSED] += 1
+        if self._pace.allows(entry.by) and self._crowd_pace.allows(""):
             self._observer.log("warning", f"ignored: {self._name_of(entry.by)} {entry.refused}")
