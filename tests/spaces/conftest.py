@@ -108,10 +108,10 @@ def publish(pool: Pool) -> Callable[[LocalSigner, Draft], Awaitable[Event]]:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """Wait for a condition, ten seconds at most."""
+    """Wait for a condition, twenty seconds at most: machines may be busy."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not condition():
                 await asyncio.sleep(0.005)
 

@@ -11,6 +11,7 @@ from tui.spaces import events, moderator, speech
 from tui.spaces.events import SpaceRef
 from tui.spaces.roles import Role
 from tui.spaces.session import SpaceCreation
+from tui.spaces.share import ROOM
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 Sit = Callable[..., Awaitable[Any]]
@@ -305,12 +306,17 @@ async def test_a_locked_space_lets_nobody_new_in_and_those_who_were_there_come_b
     await until(lambda: late.session.parent)
 
 
-async def test_everybody_leaves_when_the_host_closes(gather: Gather, until: Until) -> None:
+async def test_everybody_leaves_when_the_host_closes(
+    gather: Gather, until: Until, pool: Pool
+) -> None:
     host, cohost, speaker, guest = await gather(cohosts=1, speakers=1, listeners=1)
+    await until(lambda: guest.session.state.announced)
     host.session.close()
     for seat in (host, cohost, speaker, guest):
         assert await seat.outcome() == "closed by host"
     assert all(seat.session.link_state(host.me) == "" for seat in (cohost, speaker, guest))
+    (room,) = await pool.fetch([Filter(kinds=(ROOM,), authors=(host.me,))])
+    assert room.first("status") == "closed"
 
 
 # -- taking back

@@ -144,3 +144,64 @@ async def test_a_space_that_no_relay_takes_ends_before_it_began(
         reason = await asyncio.wait_for(seat.task, 10)
     assert reason.startswith(f"no relay takes our events: {strict.url}: ")
     assert seat.diary.joins == 0
+
+
+async def test_whom_one_does_not_want_to_hear_others_hear_through_one(
+    sit: Sit, until: Until, signer: Callable[[int], LocalSigner],
+) -> None:  # fmt: skip
+    host = await sit(signer(1), create=SpaceCreation("Tea"), outputs=0)
+    await until(lambda: host.diary.joins)
+    loud = await sit(signer(2), microphone="tone:440", muted=False, outputs=0)
+    node = await sit(signer(3))
+    for seat in (loud, node):
+        await until(lambda: host.session.is_present(seat.me))  # noqa: B023
+        host.session.promote(seat.me)
+    listener = await sit(signer(4))
+    await until(lambda: listener.session.parent == node.me)
+    everybody = (host, node, listener)
+    await until(lambda: all(seat.session.is_talking(loud.me) for seat in everybody))
+    node.session.hidden = frozenset({loud.me})
+    await until(lambda: not node.session.is_talking(loud.me))
+    assert listener.session.is_talking(loud.me)
+    assert node.session.chat.hidden == node.session.hidden == {loud.me}
+    node.session.hidden = frozenset()
+    await until(lambda: node.session.is_talking(loud.me))
+
+
+@pytest.mark.parametrize("password", ["", "green tea"])
+async def test_people_in_a_space_write_to_one_another(
+    password: str, sit: Sit, until: Until, host: LocalSigner, guest: LocalSigner
+) -> None:
+    create = SpaceCreation("Tea", access="password" if password else "open")
+    first = await sit(host, create=create, password=password)
+    await until(lambda: first.diary.joins)
+    second = await sit(guest, password=password)
+    await until(lambda: second.diary.joins)
+    said = second.session.chat.say("hello")
+    await until(lambda: said in first.session.chat.lines)
+    assert first.session.chat.lines[said].text == "hello"
+    assert said in first.diary.chat_ids
+    await until(lambda: second.session.chat.lines[said].state == "sent")
+    second.session.chat.react("👍")
+    await until(lambda: first.diary.reactions == [(guest.pubkey, "👍")])
+    first.diary.chat_ids = frozenset()
+    first.session.remove(guest.pubkey)
+    await until(lambda: said in first.diary.chat_ids)
+    assert said not in first.session.chat.lines
+
+
+async def test_an_error_in_one_part_ends_no_session(
+    sit: Sit, until: Until, host: LocalSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.spaces.session.LOOK_SECONDS", 0.1)
+    seat = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: seat.diary.joins)
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(seat.session._parts.planner, "plan", fail)
+        await until(lambda: seat.session.dropped.get("errors of ours", 0) > 2)
+    assert not seat.task.done()
+    assert await seat.leave() == "left"

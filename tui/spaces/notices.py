@@ -27,11 +27,13 @@ class Notices:
         observer: Observer,
         *,
         name_of: Callable[[str], str],
+        bars_changed: Callable[[], None],
         monotonic: Callable[[], float],
     ) -> None:
         self._state = state
         self._observer = observer
         self._name_of = name_of
+        self._bars_changed = bars_changed
         self._pace = Throttle(LINES, LINE_SECONDS, monotonic)
         self._crowd_pace = Throttle(CROWD_LINES, CROWD_SECONDS, monotonic)
         self.dropped: Counter[str] = Counter()
@@ -77,6 +79,7 @@ class Notices:
             return
         (self._barred.add if barred else self._barred.discard)(pubkey)
         self._observer.barred_changed(pubkey)
+        self._bars_changed()
         if isinstance(act, PeerRemoved):
             self._observer.removed(pubkey, act.signer, act.reason)
 

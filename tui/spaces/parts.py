@@ -95,7 +95,6 @@ class Parts:
             monotonic=monotonic,
         )
         self.speech = Speech(self.state, self.wire, observer, shut=ears.shut, monotonic=monotonic)
-        self.notices = Notices(self.state, observer, name_of=self.name_of, monotonic=monotonic)
         self.sound = Sound(
             me,
             microphone=settings.microphone,
@@ -157,6 +156,13 @@ class Parts:
             seal=self.access.seal if self.access else None,
             unseal=self.access.open if self.access else None,
             relays=settings.relays or None,
+        )
+        self.notices = Notices(
+            self.state,
+            observer,
+            name_of=self.name_of,
+            bars_changed=self.chat.look_again,
+            monotonic=monotonic,
         )
 
     def name_of(self, pubkey: str) -> str:
