@@ -38,8 +38,10 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("size", [(80, 24), (160, 30)])
+CASES = [*((name, (80, 24)) for name in NAMES), *((name, (160, 30)) for name in NAMES[2:6])]
+
+
+@pytest.mark.parametrize(("name", "size"), CASES, ids=[str(i) for i in range(len(CASES))])
 async def test_names_do_no_harm(start, name: str, size) -> None:
     base = samples.space("host")
     key = samples.key_of("x")
