@@ -1,4 +1,5 @@
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -6,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from tui.audio.errors import InvalidAudioSpec
 from tui.nostr.event import Draft, Event
 from tui.nostr.keys import LocalSigner
+from tui.nostr.pool import Pool
 from tui.relay.limits import RelayLimits
 from tui.relay.server import RelayServer
 from tui.spaces.events import SpaceRef
@@ -144,6 +147,35 @@ async def test_a_space_that_no_relay_takes_ends_before_it_began(
         reason = await asyncio.wait_for(seat.task, 10)
     assert reason.startswith(f"no relay takes our events: {strict.url}: ")
     assert seat.diary.joins == 0
+
+
+async def test_a_relay_that_is_too_busy_to_answer_is_asked_again(
+    sit: Sit, until: Until, guest: LocalSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Pool.publish.__kwdefaults__, "timeout", 0.1)
+    answers = ignored = 0
+
+    async def busy(socket: ServerConnection) -> None:
+        nonlocal ignored
+        async for text in socket:
+            kind, what, *_ = json.loads(text)
+            if kind == "REQ":
+                await socket.send(json.dumps(["EOSE", what]))
+            elif kind == "EVENT" and ignored < 3:
+                ignored += 1
+            elif kind == "EVENT" and answers:
+                await socket.send(json.dumps(["OK", what["id"], True, ""]))
+
+    async with serve(busy, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        answers = 1
+        patient = await sit(guest, urls=(url,))
+        await until(lambda: ignored == 3)
+        monkeypatch.setattr("tui.spaces.visit.DELIVERIES", 2)
+        answers = 0
+        hasty = await sit(guest, urls=(url,))
+        assert await hasty.outcome() == f"no relay takes our events: {url}: no answer"
+        assert not patient.task.done()
 
 
 async def test_whom_one_does_not_want_to_hear_others_hear_through_one(

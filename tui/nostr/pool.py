@@ -27,6 +27,9 @@ from tui.nostr.url import InvalidRelayUrl, relay_url
 
 log = logging.getLogger(__name__)
 
+NO_ANSWER = "no answer"
+"""Why an event is not published at a relay that is connected, and has not refused it either."""
+
 
 class TooManySubscriptions(RuntimeError):
     """More subscriptions at once than `limits.SUBSCRIPTIONS`."""
@@ -405,7 +408,7 @@ class Pool:
             return Published(False, "not a relay in use")
         status = connection.status
         if status.state == "connected":
-            return Published(False, connection.conversation.held(event.id) or "no answer")
+            return Published(False, connection.conversation.held(event.id) or NO_ANSWER)
         return Published(False, f"not connected: {status.reason or 'does not answer'}")
 
     def _in_state(self, *states: str) -> set[str]:

@@ -258,11 +258,9 @@ class SpaceSession:
             await asyncio.sleep(TICK_SECONDS)
 
     async def _enter(self, draft: Draft) -> None:
-        results = await self._wire.deliver(draft)
-        needed = self.stage == "joining" or draft.kind == CREATE_SPACE
-        if needed and not any(result.ok for result in results.values()):
-            reasons = "; ".join(f"{url}: {result.reason}" for url, result in results.items())
-            self._end(f"no relay takes our events: {reasons or 'none is connected'}")
+        problem = await self._visit.deliver(draft)
+        if problem and (self.stage == "joining" or draft.kind == CREATE_SPACE):
+            self._end(problem)
 
     def _look(self) -> None:
         """Once a second: what time and relays have brought."""

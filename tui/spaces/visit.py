@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tui.config import limits
 from tui.nostr.event import Draft
+from tui.nostr.pool import NO_ANSWER
 from tui.spaces.access import AccessKey
 from tui.spaces.events import PeerJoined, PeerLeft
 from tui.spaces.settings import SessionSettings, SpaceCreation
@@ -12,6 +13,7 @@ from tui.spaces.wire import Wire
 
 JOIN_EVERY = 60.0  # seconds between two JOINs of ours
 AGAIN_EVERY = 5.0  # the same, while others do not see us
+DELIVERIES = 6  # of five seconds each, to relays that are too busy to answer
 
 
 class Visit:
@@ -56,6 +58,17 @@ class Visit:
             create.relays,
             **{key: getattr(create, key) for key in keys},
         )
+
+    async def deliver(self, draft: Draft) -> str:
+        """Say what one must have said to be here; why no relay has taken it, or nothing."""
+        for _ in range(DELIVERIES):
+            results = await self._wire.deliver(draft)
+            if any(result.ok for result in results.values()):
+                return ""
+            if not any(result.reason == NO_ANSWER for result in results.values()):
+                break
+        reasons = "; ".join(f"{url}: {result.reason}" for url, result in results.items())
+        return f"no relay takes our events: {reasons or 'none is connected'}"
 
     def heard(self, event: PeerJoined | PeerLeft) -> None:
         """A JOIN or LEAVE of ours, maybe of another visit."""
