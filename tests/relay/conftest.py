@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tui.nostr.event import Event, check_event, encode_event, event_id
 from tui.nostr.keys import SecretKey
 
-DEADLINE = 10.0  # seconds that anything may take before the test fails
+DEADLINE = 20.0  # seconds that anything may take before the test fails
 
 
 class Author:

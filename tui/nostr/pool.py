@@ -9,68 +9,31 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
 from tui.config import limits
-from tui.nostr.conversation import Conversation
 from tui.nostr.event import Event
-from tui.nostr.filter import Filter, InvalidFilter, matcher
+from tui.nostr.filter import Filter, InvalidFilter
 from tui.nostr.keys import Signer
-from tui.nostr.messages import encode_event_message, encode_req
-from tui.nostr.relay import Published, RelayConnection, RelayStatus, Timing
+from tui.nostr.messages import encode_req
+from tui.nostr.publication import NO_ANSWER, Publication
+from tui.nostr.relay import RelayConnection
 from tui.nostr.seen import SeenEvents
+from tui.nostr.status import Published, RelayStatus
+from tui.nostr.subscription import Subscription
+from tui.nostr.timing import Timing
 from tui.nostr.url import InvalidRelayUrl, relay_url
 
 log = logging.getLogger(__name__)
 
-NO_ANSWER = "no answer"
-"""Why an event is not published at a relay that is connected, and has not refused it either."""
+__all__ = ["NO_ANSWER", "Pool", "Subscription", "TooManySubscriptions"]
 
 
 class TooManySubscriptions(RuntimeError):
     """More subscriptions at once than `limits.SUBSCRIPTIONS`."""
-
-
-class Subscription:
-    """A wish for events; lives until `close`."""
-
-    def __init__(
-        self,
-        pool: "Pool",
-        id_: str,
-        filters: tuple[Filter, ...],
-        *,
-        relays: frozenset[str] | None,
-        page: bool,
-        on_event: Callable[[Event, str], None],
-        on_eose: Callable[[str], None] | None,
-        on_closed: Callable[[str, str], None] | None,
-    ) -> None:
-        self.id = id_
-        self.filters = filters
-        self.matches = matcher(filters)
-        self.relays = relays
-        self.page = page
-        self._pool = pool
-        self.on_event = on_event
-        self.on_eose = on_eose
-        self.on_closed = on_closed
-
-    def includes(self, url: str) -> bool:
-        """Whether this relay is asked."""
-        return self.relays is None or url in self.relays
-
-    def open(self, conversation: Conversation) -> None:
-        """Ask one relay."""
-        conversation.subscribe(self.id, self.filters, self.page)
-
-    def close(self) -> None:
-        """End it; no callback is called afterwards. Closing twice is harmless."""
-        self._pool._unsubscribe(self)
 
 
 class Pool:
@@ -202,7 +165,6 @@ class Pool:
             raise TooManySubscriptions(f"more than {limits.SUBSCRIPTIONS} subscriptions")
         self._last_id += 1
         subscription = Subscription(
-            self,
             str(self._last_id),
             tuple(filters),
             relays=None if relays is None else frozenset(map(relay_url, relays)),
@@ -210,6 +172,7 @@ class Pool:
             on_event=on_event,
             on_eose=on_eose,
             on_closed=on_closed,
+            end=self._unsubscribe,
         )
         if len(encode_req(subscription.id, filters)) > limits.REQ_BYTES:
             raise InvalidFilter(f"a subscription has at most {limits.REQ_BYTES} bytes")
@@ -232,28 +195,9 @@ class Pool:
         Returns when all have answered, or `enough` have accepted it, or after `timeout` seconds. A
         relay that is not connected gets the event if it connects within that time.
         """
-        message = encode_event_message(event)
-        urls = self.urls if relays is None else tuple(map(relay_url, relays))
-        futures = {
-            url: connection.conversation.publish(event, message)
-            for url in urls
-            if (connection := self._relays.get(url))
-        }
-        deadline = self._monotonic() + timeout
-        enough = len(futures) if enough is None else enough
-        try:
-            await self._answers(futures.values(), deadline, enough)
-            return {url: self._published(url, event, futures.get(url)) for url in urls}
-        except BaseException:
-            deadline = 0  # nobody wants to know any more
-            raise
-        finally:
-            left = deadline - self._monotonic()
-            forget = partial(self._forget, event.id, futures)
-            if left > 0 and not all(future.done() for future in futures.values()):
-                asyncio.get_running_loop().call_later(left, forget)
-            else:
-                forget()
+        urls = self.urls if relays is None else map(relay_url, relays)
+        publication = Publication(event, urls, self._relays, self._monotonic)
+        return await publication.wait(timeout, enough)
 
     async def fetch(
         self,
@@ -378,38 +322,6 @@ class Pool:
         self._wake()
         if self.on_status:
             self._call(self.on_status, status)
-
-    async def _answers(
-        self, waiting: Iterable[asyncio.Future[Published]], deadline: float, enough: int
-    ) -> None:
-        """Wait until all have answered or `enough` have accepted."""
-        pending = set(waiting)
-        while pending and enough > 0:
-            left = deadline - self._monotonic()
-            done, pending = await asyncio.wait(
-                pending, timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                return
-            enough -= sum(future.result().ok for future in done)
-
-    def _forget(self, event_id: str, futures: dict[str, asyncio.Future[Published]]) -> None:
-        for url, future in futures.items():
-            if connection := self._relays.get(url):
-                connection.conversation.forget(event_id, future)
-
-    def _published(
-        self, url: str, event: Event, future: asyncio.Future[Published] | None
-    ) -> Published:
-        if future is not None and future.done():
-            return future.result()
-        connection = self._relays.get(url)
-        if connection is None:
-            return Published(False, "not a relay in use")
-        status = connection.status
-        if status.state == "connected":
-            return Published(False, connection.conversation.held(event.id) or NO_ANSWER)
-        return Published(False, f"not connected: {status.reason or 'does not answer'}")
 
     def _in_state(self, *states: str) -> set[str]:
         return {url for url, status in self.status().items() if status.state in states}
