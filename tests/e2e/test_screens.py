@@ -113,7 +113,7 @@ async def test_hosting_from_the_keyboard(stage: Any) -> None:
         await ada.pilot.press("n")
         await ada.sees("new space")
         await ada.types("Tea at five")
-        await ada.pilot.press("enter", "enter")
+        await ada.pilot.press("f2")
         await ada.sees("Tea at five", "MUTED", "host")
 
         guest = await stage.node("guest", "join", ada.app.desk.view.space.ref, relays=(relay,))

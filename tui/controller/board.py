@@ -108,13 +108,11 @@ class Board:
     def set_chat(self, id_: str, line: ChatLine | None) -> None:
         """One line of the chat; of more than `limits.SHOWN_CHAT_LINES` the oldest go."""
         self._put("chat", self.view.chat, id_, line)
-        self._forget_oldest("chat", self.view.chat, limits.SHOWN_CHAT_LINES)
 
     def set_journal(self, id_: str, entry: JournalEntry | None) -> None:
         """One act of moderation; of more than `limits.SHOWN_JOURNAL_LINES` the oldest go, those
         that changed nothing first."""
         self._put("journal", self.view.journal, id_, entry)
-        self._forget_oldest("journal", self.view.journal, limits.SHOWN_JOURNAL_LINES)
 
     def set_barred(self, pubkey: str, barred: Barred | None) -> None:
         """Somebody who was put out; `None` once pardoned."""
@@ -159,6 +157,8 @@ class Board:
         self._timer = None
         if not self._changes and not self._log:
             return
+        self._forget_oldest("chat", self.view.chat, limits.SHOWN_CHAT_LINES)
+        self._forget_oldest("journal", self.view.journal, limits.SHOWN_JOURNAL_LINES)
         change = ViewChanged(version=self.view.version + 1, log=tuple(self._log), **self._changes)
         self._changes, self._log = {}, []
         self.view.apply(change)
@@ -184,11 +184,12 @@ class Board:
         return ChainMap(self._changes.get(field, {}), shown)
 
     def _forget_oldest(self, field: str, shown: dict[str, Any], most: int) -> None:
+        """Keep to the bound, once for all that came since the last time."""
         if len(shown) + len(self._changes.get(field, {})) > most:
             known = [value for value in self._known(field, shown).items() if value[1] is not None]
             known.sort(key=lambda value: (_counts(value[1]), value[1].at, value[0]))
-            for key, _ in known[: len(known) - most]:
-                self._put(field, shown, key, None)
+            for key, _ in known[: max(0, len(known) - most)]:
+                self._changes.setdefault(field, {})[key] = None
 
     def _flush_soon(self) -> None:
         if self._timer is None:
