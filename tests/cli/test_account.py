@@ -174,7 +174,7 @@ def _listed(spaces: Any, *arguments: str) -> list[Any]:
         KEY.to_nsec(),
         f"nostr:{KEY.to_nsec()}",
         "07".rjust(64, "0"),
-        KEY.to_ncryptsec(PASSWORD, 1),
+        pytest.param(KEY.to_ncryptsec(PASSWORD, 1), id="encrypted"),
         TWELVE,
         f"  {TWELVE.upper()}  ",
     ],
@@ -221,7 +221,7 @@ def test_an_encrypted_key_takes_its_password_from_the_environment(spaces: Any) -
         ("junk", "nsec"),
         (KEY.to_nsec()[:-1] + "q", "not an nsec"),
         (TWELVE.replace("parrot", "perrot"), "word 3"),
-        (KEY.to_ncryptsec("another", 1), "password is wrong"),
+        pytest.param(KEY.to_ncryptsec("another", 1), "password is wrong", id="another password"),
         ("x" * 100_000, "nsec"),
     ],
 )
