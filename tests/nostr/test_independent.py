@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -85,5 +86,35 @@ async def test_our_pool_at_their_relay(their_relay: str, sign: Any, until: Any) 
         new: Event = await sign("new", tags=(("s", "x"),))
         assert (await pool.publish(new))[url].ok
         await until(lambda: live == [stored, new])
+        assert pool.status()[url].forgets == ()
         forged = msgspec.structs.replace(new, id="cd" * 32, sig="ab" * 64)
         assert not (await pool.publish(forged))[url].ok
+
+
+async def test_our_pool_pages_through_their_relay(sign: Any, until: Any) -> None:
+    builder = sdk.LocalRelayBuilder().default_filter_limit(100).max_filter_limit(100)
+    relay = builder.rate_limit(sdk.RateLimit(max_reqs=1_000, notes_per_minute=10_000)).build()
+    await relay.run()
+    async with Pool([str(await relay.url())]) as pool:
+        (url,) = pool.urls
+        events = [
+            await sign(str(number), created_at=1_000 + number // 40, tags=(("s", "x"),))
+            for number in range(350)
+        ]
+        answers = await asyncio.gather(*(pool.publish(event, timeout=30) for event in events))
+        assert all(answer[url].ok for answer in answers)
+        everything = {event.id for event in events}
+        assert {event.id for event in await pool.fetch([Filter(kinds=(1,))])} == everything
+        seen: set[str] = set()
+        eose: list[str] = []
+        pool.subscribe(
+            [Filter(tags={"s": ("x",)}, limit=200), Filter(kinds=(7,))],
+            lambda event, _url: seen.add(event.id),
+            on_eose=eose.append,
+            page=True,
+        )
+        await until(lambda: eose)
+        newest = {event.id for event in events if event.created_at > 1_004}
+        assert newest <= seen
+        assert 200 <= len(seen) < 350
+    relay.shutdown()

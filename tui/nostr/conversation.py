@@ -142,18 +142,23 @@ class Conversation:
         self._requests.connected()
         self._outbox.connected()
 
-    async def end(self) -> None:
-        """The connection is gone; some of what was said will be said again on the next."""
+    def end(self) -> list[asyncio.Task[None]]:
+        """The connection is gone; some of what was said will be said again on the next.
+
+        Returns the tasks that have been cancelled.
+        """
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        if self._signing is not None:
-            self._signing.cancel()
-            await asyncio.wait([self._signing])
+        signing = [] if self._signing is None else [self._signing]
+        for task in signing:
+            task.cancel()
+        self._signing = None
         self._memory.disconnected()
         for request in [each for each in self._requests if self._memory.asks(each.id)]:
             self._requests.remove(request.id)
         self._requests.disconnected(self.heard)
+        return signing
 
     def close(self) -> None:
         """The relay is no longer in use."""

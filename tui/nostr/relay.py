@@ -97,10 +97,10 @@ class RelayConnection:
             log.info("cannot connect to %s: %r", self.url, error)
             return failure(error)
         opened = self._monotonic()
+        learning = asyncio.create_task(self._learn(), name=f"information {self.url}")
         try:
             self._socket = websocket
             self._show(state="connected", reason="", notice="")
-            learning = asyncio.create_task(self._learn(), name=f"information {self.url}")
             self.conversation.begin()
             await self._read(websocket)
         except ConnectionClosed as error:
@@ -112,11 +112,11 @@ class RelayConnection:
         finally:
             self._socket = None
             learning.cancel()
-            await asyncio.wait([learning])
-            await self.conversation.end()
+            ending = [learning, *self.conversation.end()]
             if self._monotonic() - opened >= timing.stable:
                 self._backoff.reset()
             await close_socket(websocket, timing.close)
+            await asyncio.wait(ending)
         self._backoff.exhaust()
         return "sends too much that is not valid"
 
