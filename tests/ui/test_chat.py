@@ -342,6 +342,13 @@ async def test_the_link_is_copied(start) -> None:
         assert copied == [nevent, "nostr:naddr1qqsample0room0which0nobody0can0open"]
 
 
+async def test_a_link_is_whole_on_a_small_screen(start) -> None:
+    link = "nostr:nevent1" + "q" * 290 + "end"
+    async with start(samples.space(share_room="", share=link), size=(80, 24)) as ui:
+        await ui.press("S")
+        await ui.until(lambda: link in "".join(ui.line("notice").split()))
+
+
 async def test_a_link_of_one_form_is_copied_again(start) -> None:
     async with start(samples.space(share_room="", share="nostr:nevent1x")) as ui:
         await ui.press("S", "S")

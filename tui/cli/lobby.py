@@ -18,7 +18,7 @@ from tui.nostr.relay import RelayStatus
 from tui.spaces.lobby import Lobby
 
 _LOOK_SECONDS = 0.05  # between two looks at how far the relays are
-_COLUMNS = (("NAME", 28), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 7), ("KIND", 6))
+_COLUMNS = (("NAME", 28), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 7), ("KIND", 23))
 
 
 def run(arguments: Arguments) -> int:
@@ -83,9 +83,15 @@ def _as_text(space: SpaceSummary, now: float) -> str:
         str(space.speakers),
         str(space.listeners),
         f"in {_age(space.starts - now)}" if scheduled else _age(now - space.started_at),
-        space.kind,
+        _kind(space),
     ]
     return _row(cells, space.ref)
+
+
+def _kind(space: SpaceSummary) -> str:
+    """What it is, and what keeps one out."""
+    access = "" if space.access == "open" else space.access
+    return ", ".join(filter(None, (space.kind, access, "locked" if space.locked else "")))
 
 
 def _row(cells: list[str], last: str) -> str:

@@ -216,7 +216,8 @@ class Room:
     def _log_act(self, act: JournalEntry) -> None:
         """What was done since we came is for the log, too; the session logs what was refused."""
         if act.at >= self._since and not act.refused and not self._board.has_act(act.id):
-            words = " ".join(filter(None, (act.by_name, act.act, act.target_name)))
+            everybody = "everybody" if act.act == "asked to mute" else ""
+            words = f"{act.by_name} {act.done_to(act.target_name or everybody)}"
             self._board.log("info", f"{words}: {act.reason}" if act.reason else words)
 
     # -- views

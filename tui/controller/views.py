@@ -1,6 +1,6 @@
 """What screens show: people, spaces, relays, chat, as values that cross the link."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -177,6 +177,19 @@ class JournalEntry(msgspec.Struct, frozen=True):
     target_name: str = ""
     reason: str = ""
     refused: str = ""
+
+    def done_to(self, whom: str) -> str:
+        """The act as words of a sentence: `made Ann co-host`, `muted` whom it was about."""
+        words = _SENTENCES.get(self.act, f"{self.act} {{}}")
+        return words.replace("{}", whom).rstrip()
+
+
+_SENTENCES: Final = {
+    "made co-host": "made {} co-host",
+    "asked to speak": "asked {} to speak",
+    "asked to mute": "asked {} to mute",
+}
+"""What an act is in a sentence, where it is not just the word before the name."""
 
 
 class RoomView(msgspec.Struct, frozen=True):

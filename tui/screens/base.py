@@ -22,9 +22,10 @@ from tui.widgets.own_state import invitation
 from tui.widgets.painted import Lines
 from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.row_list import RowList
-from tui.widgets.text import clean, clip, compose, wrap
+from tui.widgets.text import clean, clean_whole, clip, compose, wrap
 
 _NOTICE_ROWS = 3  # what to do stands at the end of a notice and must not be cut off
+_STAYING_SHARE = 4  # a notice that stays may take this part of the screen: a link is whole or none
 
 
 def bindings_of(place: Place) -> list[BindingType]:
@@ -124,7 +125,7 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
 
     def say(self, text: str, ink: str = "warn", *, stays: bool = False) -> None:
         """Show a notice for a while, or until the next key."""
-        self._notice = (clean(text), ink)
+        self._notice = (clean_whole(text) if stays else clean(text), ink)
         if self._notice_timer is not None:
             self._notice_timer.stop()
             self._notice_timer = None
@@ -162,7 +163,9 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
         if self._asked is not None:
             line.show_line([(clean(self._asked[2]), "warn")], [("y yes · n no", "muted")])
         elif text:
-            rows = wrap(text, self.size.width - 2, _NOTICE_ROWS)
+            stays = self._notice_timer is None
+            most = max(_NOTICE_ROWS, self.size.height // _STAYING_SHARE if stays else 0)
+            rows = wrap(text, self.size.width - 2, most)
             line.show(lambda _width: [[(row, ink)] for row in rows])
         elif self.desk.trouble == "starting":
             line.show_line([("starting the background process…", "muted")])

@@ -89,9 +89,9 @@ class JournalScreen(SpacesScreen, inherit_bindings=False):
 
 
 def _sentence(entry: JournalEntry, clock: Callable[[float, str], str]) -> str:
-    whom = f" {_whom(entry)} {short_npub(entry.target)}".rstrip()
+    whom = f"{_whom(entry)} {short_npub(entry.target)}".strip()
     who = f"{_name(entry.by_name, entry.by)} {short_npub(entry.by)}"
-    text = f"{clock(entry.at, '%H:%M:%S')}  {who} {clean(entry.act)}{whom}"
+    text = f"{clock(entry.at, '%H:%M:%S')}  {who} {clean(entry.done_to(whom))}"
     if reason := clean(entry.reason).strip():
         text += f": “{reason}”"
     return text + (f" — refused: {clean(entry.refused)}" if entry.refused else "")

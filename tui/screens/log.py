@@ -13,10 +13,11 @@ from tui.screens.desk import Changed
 from tui.widgets.own_state import relay_rows
 from tui.widgets.painted import Lines
 from tui.widgets.row_list import RowList
-from tui.widgets.text import Part, Parts, clean, compose, wrap
+from tui.widgets.text import Parts, clean, compose, wrap
 
 _INK = {"info": "", "warning": "warn", "error": "bad"}
 _RELAY_ROWS = 5
+_DROPPED_ROWS = 4
 
 
 class LogScreen(SpacesScreen, inherit_bindings=False):
@@ -45,7 +46,7 @@ class LogScreen(SpacesScreen, inherit_bindings=False):
             relays.styles.height = len(rows)
             relays.show(lambda width: [compose(width, row) for row in rows])
         if changed.touches("dropped"):
-            self.query_one("#dropped", Lines).show_line(self._dropped())
+            self._show_dropped()
         if changed.touches("log"):
             lines = self.query_one(RowList)
             follow = not lines.keys or lines.cursor == lines.keys[-1]
@@ -61,14 +62,19 @@ class LogScreen(SpacesScreen, inherit_bindings=False):
         """Show the other line in full."""
         self._show_line()
 
-    def _dropped(self) -> Parts:
+    def on_resize(self) -> None:
+        """Break the counts anew."""
+        self._show_dropped()
+
+    def _show_dropped(self) -> None:
         dropped = self.desk.view.dropped
-        if not any(dropped.values()):
-            return [("nothing was dropped", "muted")]
-        parts: list[Part] = [("dropped: ", "muted")]
-        for index, reason in enumerate(sorted(dropped, key=lambda r: (-dropped[r], r))):
-            parts.append((f"{' · ' if index else ''}{dropped[reason]} {clean(reason)}", "muted"))
-        return parts
+        order = sorted(filter(dropped.get, dropped), key=lambda r: (-dropped[r], r))
+        counts = " · ".join(f"{dropped[reason]} {clean(reason)}" for reason in order)
+        text = f"dropped: {counts}" if counts else "nothing was dropped"
+        rows = wrap(text, max(1, self.size.width - 2), _DROPPED_ROWS)
+        lines = self.query_one("#dropped", Lines)
+        lines.styles.height = len(rows)
+        lines.show(lambda _width: [[(row, "muted")] for row in rows])
 
     def _line(self, key: str) -> LogLine | None:
         log = self.desk.view.log

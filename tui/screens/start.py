@@ -31,8 +31,8 @@ _STORE = {
     "remote": "with a remote signer",
 }
 _WELCOME = (
-    "Live audio spaces over Nostr. You hear a space from other listeners, and people hear you only "
-    "after you have opened the microphone yourself."
+    "Live audio spaces over Nostr: the sound goes from one person to the next, with no company in "
+    "the middle. Nobody hears you before you have opened the microphone yourself."
 )
 
 
