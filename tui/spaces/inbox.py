@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from tui.config import limits
@@ -122,6 +122,13 @@ class Inbox:
         self._arrivals.clear()
         self._past_over = True
         return self._heard[0].is_set()
+
+    async def ask_for_acts(self, signers: Collection[str]) -> None:
+        """Ask relays once more for what these people have done to others."""
+        here: dict[str, tuple[str, ...]] = {"s": (self._space.id,)}
+        past = Filter(kinds=events.LASTING_KINDS, authors=tuple(sorted(signers)), tags=here)
+        for event in await self._pool.fetch([past], relays=self._relays):
+            self._receive(event, "")
 
     def take_arrivals(self) -> set[str]:
         """The relays that came, or came back, since this was last asked."""

@@ -222,10 +222,8 @@ class Moderator:
                     self._wire.say(writer.invite(at, act.target))
 
     def _send(self, pubkey: str, denial: _Denial) -> None:
-        if (
-            self._state.hand_since(pubkey, self._wire.now()) is None
-        ):  # let on stage, or thought better
-            self._forget_denial(pubkey)
+        if self._state.hand_since(pubkey, self._wire.now()) is None:
+            self._forget_denial(pubkey)  # let on stage by others, or thought better
             return
         draft = self._writer.demote(self._date(pubkey), pubkey, denial.reason)
         denial.sent_at, denial.until = draft.created_at, self._monotonic() + ECHO_SECONDS

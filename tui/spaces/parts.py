@@ -41,9 +41,6 @@ class Ears(Protocol):
     def touch(self, pubkey: str) -> None:
         """We have done something that changes how somebody looks; empty for nobody."""
 
-    def shut(self, by: str) -> None:
-        """A moderator has muted us."""
-
     def talking_changed(self, origin: str, change: Literal["started", "stopped"]) -> None:
         """Somebody began or stopped to talk."""
 
@@ -94,7 +91,6 @@ class Parts:
             name_of=self.name_of,
             monotonic=monotonic,
         )
-        self.speech = Speech(self.state, self.wire, observer, shut=ears.shut, monotonic=monotonic)
         self.sound = Sound(
             me,
             microphone=settings.microphone,
@@ -102,6 +98,14 @@ class Parts:
             spawn=self.tasks.spawn,
             on_talking=ears.talking_changed,
             on_changed=observer.session_changed,
+            monotonic=monotonic,
+        )
+        self.speech = Speech(
+            self.state,
+            self.wire,
+            self.sound,
+            observer,
+            muted=settings.muted,
             monotonic=monotonic,
         )
         self.connections = Connections(

@@ -35,7 +35,7 @@ from tui.spaces.observer import Observer
 from tui.spaces.parts import Parts
 from tui.spaces.roles import Role
 from tui.spaces.settings import SessionSettings, SpaceCreation
-from tui.spaces.speech import Proposal
+from tui.spaces.speech import Microphone, Proposal
 
 __all__ = ["Proposal", "SessionSettings", "SpaceCreation", "SpaceSession"]
 
@@ -66,8 +66,6 @@ class SpaceSession:
     ) -> None:
         self.space, self.me = space, signer.pubkey
         self.stage: Stage = "joining"
-        self.muted, self.muted_by = settings.muted, ""
-        self._settings = settings
         self._observer = observer
         self._monotonic = monotonic
         self._parts = parts = Parts(
@@ -102,7 +100,8 @@ class SpaceSession:
         self.remove, self.pardon, self.invite = act.remove, act.pardon, act.invite
         self.ask_mute, self.lock, self.undo = act.ask_mute, act.lock, act.undo
         self.request_speech, self.withdraw_speech = speech.request, speech.withdraw
-        self.decline_invite = speech.decline
+        self.accept_invite, self.decline_invite = speech.accept, speech.decline
+        self.mute = speech.mute
         self.is_present, self.hand_since = roster.is_present, roster.hand_since
         self.name_of, self.link_state = self._parts.name_of, self._connections.status
         self.is_talking, self.is_muted = self._sound.is_talking, speech.is_muted
@@ -146,13 +145,19 @@ class SpaceSession:
         return self._moderator.undoable
 
     @property
-    def microphone(self) -> Literal["closed", "muted", "open", "unavailable"]:
-        """`closed` without the right to speak, `unavailable` without a device that works."""
-        if not self.role.speaks:
-            return "closed"
-        if self.muted:
-            return "muted"
-        return "open" if self._sound.has_microphone else "unavailable"
+    def microphone(self) -> Microphone:
+        """What becomes of what we say."""
+        return self._speech.microphone
+
+    @property
+    def muted(self) -> bool:
+        """Whether our microphone is shut, or will be when we may speak."""
+        return self._speech.muted
+
+    @property
+    def muted_by(self) -> str:
+        """The moderator who has shut our microphone, until we open it."""
+        return self._speech.muted_by
 
     @property
     def problems(self) -> tuple[str, str, str]:
@@ -179,18 +184,6 @@ class SpaceSession:
         return self._parts.dropped
 
     # -- what the user wants
-
-    def accept_invite(self) -> None:
-        """Want to speak, as was asked; the microphone stays shut until the user opens it."""
-        self.mute(True)
-        self._speech.request()
-
-    def mute(self, on: bool) -> None:
-        """Shut or open the microphone."""
-        self.muted, self.muted_by = on, ""
-        if self.stage == "joined":  # earlier it comes by itself; later nobody would shut it again
-            self._sound.set_microphone(may_speak=self.role.speaks, muted=on)
-        self._observer.session_changed()
 
     def leave(self) -> None:
         """Leave: `run` says goodbye and returns."""
@@ -269,6 +262,8 @@ class SpaceSession:
         if self._inbox.take_arrivals():  # a relay that was away has missed us
             self._visit.say_again()
             self._speech.show_again()
+        if missing := self.state.take_missing():
+            self._tasks.spawn(self._inbox.ask_for_acts(missing))
         before, self._stale = self._stale, self.state.is_stale(self._wire.now())
         if before != self._stale:
             self._observer.session_changed()
@@ -277,7 +272,7 @@ class SpaceSession:
     async def _part(self) -> None:
         """Say goodbye, then end connections and the microphone."""
         self.stage = "left"
-        self._sound.set_microphone(may_speak=False, muted=True)
+        self._speech.close()
         self._moderator.finish()
         if self._goodbye == self._wire.writer.close and self.announcer is not None:
             self.announcer.end()
@@ -359,22 +354,12 @@ class SpaceSession:
 
     def _bring_in_line(self) -> None:
         """Sound and connections follow who may speak and who may be here."""
-        if self.me in self._sound.set_speakers(self.state.speaking) and self._settings.muted:
-            self.muted = True  # whoever is let on stage again opens the microphone again
+        self._sound.set_speakers(self.state.speaking)
         for other in self._connections.others:
             if reason := self.state.is_admitted(other):
                 self._connections.expel(other, reason)
-        self._sound.set_microphone(may_speak=self.role.speaks, muted=self.muted)
         if self._knows_past and not self.not_admitted:
             self._parts.planner.plan()
-
-    def shut(self, by: str) -> None:
-        """See `Ears`."""
-        if not self.muted:
-            self.mute(True)
-            self.muted_by = by
-            self._observer.mute_asked(by)
-            self._observer.session_changed()
 
     def touch(self, pubkey: str) -> None:
         """See `Ears`."""

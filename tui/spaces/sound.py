@@ -83,13 +83,12 @@ class Sound:
         """Open the speaker; `devices` closes it."""
         self._playback = await devices.enter_async_context(open_playback(self._speaker))
 
-    def set_speakers(self, speaking: frozenset[str]) -> frozenset[str]:
-        """Who may be heard, here and by those we send to; returns who may not be any more."""
+    def set_speakers(self, speaking: frozenset[str]) -> None:
+        """Who may be heard, here and by those we send to."""
         gone, self._speaking = self._speaking - speaking, speaking
         self.forwarder.set_speakers(speaking)
         for origin in gone:
             self._silence(origin)
-        return gone
 
     @property
     def hidden(self) -> frozenset[str]:

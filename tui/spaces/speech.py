@@ -1,11 +1,12 @@
 """Our own voice: the hand that asks for it, being asked to speak, and being asked to be silent."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tui.spaces.events import MuteRequested, PeerDemoted, SpeechProposed
 from tui.spaces.observer import Observer
 from tui.spaces.roles import Role
+from tui.spaces.sound import Sound
 from tui.spaces.state import SpaceState
 from tui.spaces.throttle import Throttle
 from tui.spaces.wire import Wire
@@ -25,31 +26,56 @@ class Proposal(NamedTuple):
     at: int
 
 
+Microphone = Literal["closed", "muted", "open", "unavailable"]
+"""`closed` without the right to speak, `unavailable` without a device that works."""
+
+
 class Speech:
-    """Our place in the conversation. `shut(by)` is called when a moderator mutes us."""
+    """Our place in the conversation. `muted`: the microphone stays shut until the user opens it,
+    also when we are let on stage again."""
 
     def __init__(
         self,
         state: SpaceState,
         wire: Wire,
+        sound: Sound,
         observer: Observer,
         *,
-        shut: Callable[[str], None],
+        muted: bool,
         monotonic: Callable[[], float],
     ) -> None:
         self._me = wire.me
         self._state = state
         self._wire = wire
+        self._sound = sound
         self._observer = observer
-        self._shut = shut
         self._monotonic = monotonic
+        self._begins_muted = muted
+        self._spoke = self._settled = False
         self._asked = Throttle(ASKED, ASKED_SECONDS, monotonic)
         self._raised_at = 0
         self._shown = self._proposed = 0.0
+        self._others_muted: set[str] = set()
         self.hand_up = False
         self.proposal: Proposal | None = None
-        self._muted: set[str] = set()
+        self.muted, self.muted_by = muted, ""
         self.dropped: dict[str, int] = {}
+
+    @property
+    def microphone(self) -> Microphone:
+        """What becomes of what we say."""
+        if not self._state.role_of(self._me).speaks:
+            return "closed"
+        if self.muted:
+            return "muted"
+        return "open" if self._sound.has_microphone else "unavailable"
+
+    def mute(self, on: bool) -> None:
+        """Shut or open the microphone."""
+        self.muted, self.muted_by = on, ""
+        if self._settled:  # otherwise it comes with the next settling, or nobody would shut it
+            self._set_microphone()
+        self._observer.session_changed()
 
     def request(self) -> None:
         """Put the hand up and keep it up."""
@@ -67,6 +93,11 @@ class Speech:
         writer, now = self._wire.writer, self._wire.now()
         self._wire.say(writer.request_speech(now, withdrawn=True), instead="hand")
         self._observer.session_changed()
+
+    def accept(self) -> None:
+        """Want to speak, as was asked; the microphone stays shut until the user opens it."""
+        self.mute(True)
+        self.request()
 
     def decline(self) -> None:
         """Do not want to speak, as was asked."""
@@ -89,6 +120,10 @@ class Speech:
     def settle(self) -> None:
         """Draw the consequences of what was done with us."""
         speaks = self._state.role_of(self._me).speaks
+        if self._spoke and not speaks and self._begins_muted:
+            self.muted = True
+        self._spoke, self._settled = speaks, True
+        self._set_microphone()
         if speaks:
             self.proposal = None
         lowered = self._state.lowered_at(self._me) >= self._raised_at
@@ -97,6 +132,11 @@ class Speech:
             act = self._state.last_act(self._me)
             if not speaks and isinstance(act, PeerDemoted):
                 self._observer.denied(act.signer, act.reason)
+
+    def close(self) -> None:
+        """We are on the way out: the microphone is shut, and nothing opens it any more."""
+        self._settled = False
+        self._sound.set_microphone(may_speak=False, muted=True)
 
     def asked_to_speak(self, event: SpeechProposed) -> None:
         """A moderator proposes us to speak."""
@@ -113,18 +153,21 @@ class Speech:
         asked = stage & {event.target} if event.target else stage
         if not asked or not self._counts(event):
             return set()
-        self._muted = (self._muted & stage) | asked
-        if self._me in asked:
-            self._shut(event.signer)
+        self._others_muted = (self._others_muted & stage) | asked
+        if self._me in asked and not self.muted:
+            self.mute(True)
+            self.muted_by = event.signer
+            self._observer.mute_asked(event.signer)
+            self._observer.session_changed()
         return {*asked}
 
     def is_muted(self, pubkey: str) -> bool:
         """Whether a moderator has shut somebody's microphone, who was silent since."""
-        return pubkey in self._muted
+        return pubkey in self._others_muted
 
     def was_heard(self, pubkey: str) -> None:
         """Somebody talks."""
-        self._muted.discard(pubkey)
+        self._others_muted.discard(pubkey)
 
     def _counts(self, event: SpeechProposed | MuteRequested) -> bool:
         """Whether it comes from a moderator, of then and of now, and is of this moment."""
@@ -139,6 +182,9 @@ class Speech:
             return True
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
         return False
+
+    def _set_microphone(self) -> None:
+        self._sound.set_microphone(may_speak=self._spoke, muted=self.muted)
 
     def _show(self, at: int) -> int:
         """Show the hand, and since when it is up; returns the date of that."""

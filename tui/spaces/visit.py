@@ -40,7 +40,7 @@ class Visit:
         """Our JOIN, dated after all that is known of earlier visits, and a removal from them."""
         wire, settings, now = self._wire, self._settings, self._wire.now()
         act = self._state.last_act(wire.me)
-        pardoned = min(act.at, now + limits.FUTURE_SECONDS // 2) if act is not None else 0
+        pardoned = min(act.at, now + limits.ACTED_AHEAD_SECONDS) if act is not None else 0
         at = max(now, self._seen_at + 1, pardoned + 1)
         draft = wire.writer.join(at, settings.name, settings.metrics, self._seal)
         self._joined_at = draft.created_at
