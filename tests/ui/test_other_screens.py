@@ -85,10 +85,8 @@ async def test_the_log_shows_relays_drops_and_lines(start) -> None:
         await ui.see("✗ wss://old.example  not reached — connection refused")
         assert ui.line("dropped") == "dropped: 3 bad signature · 1 too large"
         ui.change(dropped={f"some cause {number}": 9 - number for number in range(8)})
-        await ui.until(lambda: ui.line("dropped").endswith("1 too large"))
-        assert all(
-            f"some cause {number}" in " ".join(ui.line("dropped").split()) for number in range(8)
-        )
+        await ui.until(lambda: "2 some cause 7" in " ".join(ui.line("dropped").split()))
+        assert ui.line("dropped").endswith("1 too large")
         assert "connected to wss://relay.example" in ui.text()
 
 
