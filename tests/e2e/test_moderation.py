@@ -60,9 +60,12 @@ async def people(stage: Any, relay: str) -> AsyncIterator[People]:
             *(one.until("role", pubkey=pubkey, role="cohost", by=his) for one in everybody)
         )
     yield everybody
+    await asyncio.gather(*(one.stop() for one in everybody))
 
 
-async def test_the_queue_is_worked_by_all_who_moderate(people: People) -> None:
+async def test_the_queue_is_worked_by_all_who_moderate_and_all_is_in_the_journal(
+    people: People, tmp_path: Path
+) -> None:
     host, ada, bob, cleo, dan, eve = people
     hers, his, cleos, dans = [await one.pubkey() for one in (ada, host, cleo, dan)]
 
@@ -93,9 +96,19 @@ async def test_the_queue_is_worked_by_all_who_moderate(people: People) -> None:
         await one.until("role", pubkey=await bob.pubkey(), role="listener", by=his)
     assert "only the host and co-hosts" in await refusal(bob, "mute_all")
 
+    path = tmp_path / "journal.jsonl"
+    await host.do("export_journal", path=str(path))
+    done = await host.until("exported", path=str(path))
+    lines = path.read_text().splitlines()
+    assert len(lines) == done["count"] >= 7  # created, two co-hosts, and what was done here
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert '"kind":31109' in path.read_text()
+    assert "exists" in await refusal(host, "export_journal", path=str(path))
+    assert "absolute" in await refusal(host, "export_journal", path="journal.jsonl")
 
-async def test_speaking_is_asked_and_answered(people: People) -> None:
-    _, ada, _, cleo, dan, _ = people
+
+async def test_people_are_asked_to_speak_and_write_until_the_end(people: People) -> None:
+    host, ada, _, cleo, dan, eve = people
     hers, cleos, dans = [await one.pubkey() for one in (ada, cleo, dan)]
 
     assert "nobody asks you" in await refusal(cleo, "accept_invite")
@@ -120,6 +133,22 @@ async def test_speaking_is_asked_and_answered(people: People) -> None:
     await ada.do("mute_all")
     await cleo.until("mute_request", by=hers, after=before)
 
+    await cleo.do("chat", text="hello everybody")
+    for one in people:
+        await one.until("chat", **{"from": cleos, "text": "hello everybody"})
+    await ada.do("react", emoji="👏")
+    for one in people.others(ada):
+        await one.until("reaction", **{"from": await ada.pubkey(), "emoji": "👏"})
+    assert "nothing" in await refusal(eve, "chat", text="   ")
+    assert "emoji" in await refusal(eve, "react", emoji="hello")
+    for number in range(10):
+        await eve.do("chat", text=f"flood {number}")
+    await eve.until("refused", intent="chat", reason="that was too fast: wait a moment")
+    await host.do("close")
+    for one in people:
+        await one.until("closed", reason="closed by host")
+        assert await asyncio.wait_for(one.process.wait(), 20) == 0
+
 
 async def test_a_removed_person_stays_out_until_pardoned(
     people: People, stage: Any, relay: str
@@ -130,7 +159,8 @@ async def test_a_removed_person_stays_out_until_pardoned(
     mallory = await stage.node(*join, relays=(relay,), speaker="null", environment=key)
     hers, mallorys = await ada.pubkey(), await mallory.pubkey()
     await mallory.until("joined")
-    await ada.until("participant", pubkey=mallorys, present=True)
+    for one in people:
+        await one.until("participant", pubkey=mallorys, present=True)
     assert "only the host and co-hosts" in await refusal(cleo, "remove", pubkey=mallorys)
     assert "the host" in await refusal(ada, "remove", pubkey=await host.pubkey())
     await ada.do("remove", pubkey=mallorys, reason="too loud")
@@ -167,46 +197,3 @@ async def test_a_locked_space_lets_nobody_new_in(people: People, stage: Any, rel
     again = await stage.node("again", "join", "strangers", relays=(relay,), speaker="null")
     await again.until("joined")
     await host.until("participant", pubkey=await again.pubkey(), present=True)
-
-
-async def test_what_is_written_reaches_everybody(people: People) -> None:
-    host, ada, _, cleo, _, eve = people
-    cleos = await cleo.pubkey()
-    await cleo.do("chat", text="hello everybody")
-    for one in people:
-        await one.until("chat", **{"from": cleos, "text": "hello everybody"})
-    await ada.do("react", emoji="👏")
-    for one in people.others(ada):
-        await one.until("reaction", **{"from": await ada.pubkey(), "emoji": "👏"})
-    assert "nothing" in await refusal(eve, "chat", text="   ")
-    assert "emoji" in await refusal(eve, "react", emoji="hello")
-    for number in range(10):
-        await eve.do("chat", text=f"flood {number}")
-    assert (
-        "fast"
-        in (await eve.until("refused", intent="chat", reason="that was too fast: wait a moment"))[
-            "reason"
-        ]
-    )
-    await host.do("close")
-    for one in people:
-        await one.until("closed", reason="closed by host")
-        assert await asyncio.wait_for(one.process.wait(), 20) == 0
-
-
-async def test_what_was_done_is_written_into_a_new_private_file(
-    people: People, tmp_path: Path
-) -> None:
-    host, _, _, _, _, eve = people
-    eves = await eve.pubkey()
-    await host.do("remove", pubkey=eves, reason="too loud")
-    await host.until("removed", pubkey=eves)
-    path = tmp_path / "journal.jsonl"
-    await host.do("export_journal", path=str(path))
-    done = await host.until("exported", path=str(path))
-    lines = path.read_text().splitlines()
-    assert len(lines) == done["count"] >= 4  # created, two co-hosts, removed
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert '"kind":31106' in path.read_text()
-    assert "exists" in await refusal(host, "export_journal", path=str(path))
-    assert "absolute" in await refusal(host, "export_journal", path="journal.jsonl")
