@@ -131,9 +131,9 @@ class World:
         await wait(lambda: seat.session.stage == "joined", "the host is in")
         return seat
 
-    def host_elsewhere(self, pubkey: str) -> None:
-        """The space is that of somebody in another process."""
-        self.space = SpaceRef(pubkey, self.space.id)
+    def host_elsewhere(self, pubkey: str, space_id: str = "") -> None:
+        """The space is that of somebody whom the test has brought itself."""
+        self.space = SpaceRef(pubkey, space_id or self.space.id)
 
     async def guest(self, number: int, *, role: Role = Role.LISTENER, **settings: Any) -> Seat:
         """Somebody who is in and hears, in that role; everybody sees that."""
