@@ -31,6 +31,7 @@ from tui.controller.messages import (
     Removed,
     RoleChanged,
     SpaceClosed,
+    SpaceScheduled,
     SpeechRequested,
     ViewChanged,
 )
@@ -207,6 +208,8 @@ class SpacesApp(App[None], inherit_bindings=False):
             case Reacted():
                 self.desk.reactions.add(message.origin, message.emoji, self.desk.now())
                 self._refresh_reactions([message.origin])
+            case SpaceScheduled() if (top := self._top()) is not None and top.PLACE == "create":
+                top.leave()  # the form is done; the lobby shows what was announced
             case Denied():
                 self._hand_up = False  # the notice says more than that it is down
         if (notice := notices.notice_of(message, self.desk.view)) is not None:

@@ -6,6 +6,7 @@ from tui.config import limits
 from tui.controller.intents import HostSpace
 from tui.controller.messages import (
     IntentRefused,
+    SpaceScheduled,
     ViewChanged,
 )
 from tui.controller.views import (
@@ -33,6 +34,22 @@ async def test_a_space_is_created(start) -> None:
         await ui.until(lambda: ui.place == "space")
         await ui.press("escape")
         await ui.until(lambda: ui.place == "lobby")
+
+
+async def test_a_space_for_later_closes_the_form_and_says_so(start) -> None:
+    async with start(samples.lobby()) as ui:
+        await ui.press("n")
+        await ui.until(lambda: ui.place == "create")
+        await ui.write("Tea")
+        await ui.press("shift+tab")
+        await ui.write("2130-05-01 20:00")
+        await ui.press("f2")
+        await ui.until(lambda: ui.intents)
+        starts = ui.intents[0].starts
+        assert starts > 5_000_000_000
+        ui.put(SpaceScheduled(f"{'0' * 64}:tea", starts))
+        await ui.until(lambda: ui.place == "lobby")
+        await ui.see("announced")
 
 
 async def test_a_space_needs_a_name(start) -> None:

@@ -86,8 +86,7 @@ def can_keep_key(view: View, _target: str = "") -> str:
     """To keep the present key."""
     if view.me.key == "none":
         return "there is no key to keep yet"
-    kept = view.me.key in ("keyring", "encrypted", "insecure-plaintext", "remote")
-    return "this key is kept already" if kept else ""
+    return "this key is kept already" if view.me.pubkey in view.accounts else ""
 
 
 def can_forget(view: View, target: str) -> str:

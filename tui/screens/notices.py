@@ -10,6 +10,7 @@ from tui.controller.messages import (
     MuteAsked,
     Removed,
     RoleChanged,
+    SpaceScheduled,
     SpeechRequested,
 )
 from tui.controller.view import (
@@ -25,6 +26,9 @@ from tui.widgets.text import clean
 
 Notice = tuple[str, str]
 """A sentence and its ink."""
+
+_INVITED_ONLY = ("not admitted: for invited people", "not admitted: the space is locked")
+_ASK_TO_BE_INVITED = "; the host can invite you by your npub (S copies it)"
 
 _GIVEN: dict[Role, str] = {
     "host": "made {} host",
@@ -48,6 +52,8 @@ def notice_of(message: AnyMessage, view: View) -> Notice | None:
             return f"{_name(view, by)} muted you; m to unmute", "warn"
         case JournalExported(path=path, count=count):
             return f"{count} act{'' if count == 1 else 's'} written to {path}", "good"
+        case SpaceScheduled():
+            return "announced; enter it from the lobby when it is time", "good"
         case SpeechRequested(pubkey=pubkey) if moderates(view):
             return f"{_name(view, pubkey)} asks to speak; q shows the queue", "warn"
         case RoleChanged(pubkey=whom, by=by) | Removed(pubkey=whom, by=by):
@@ -88,7 +94,8 @@ def of_end(reason: str) -> Notice:
     for begin, ink in (("removed", "bad"), ("not admitted", "bad")):
         if reason.startswith(begin):
             words = {"removed": "you were removed", "not admitted": "you were not let in"}[begin]
-            return words + reason.removeprefix(begin), ink
+            text = words + reason.removeprefix(begin)
+            return text + (_ASK_TO_BE_INVITED if reason in _INVITED_ONLY else ""), ink
     return f"you are out of the space{f': {reason}' if reason else ''}", "muted"
 
 
