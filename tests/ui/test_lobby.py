@@ -1,6 +1,9 @@
+import base64
+
 import msgspec
 import pytest
 
+from tui.commands.npub import whole_npub
 from tui.controller.intents import JoinSpace, LeaveSpace
 from tui.controller.messages import (
     ViewChanged,
@@ -149,3 +152,16 @@ async def test_a_mouse_click_selects_and_a_double_click_joins(start) -> None:
         await ui.pilot.click(RowList, offset=(5, 1), times=2)
         await ui.until(lambda: ui.intents)
         assert ui.intents == [JoinSpace(rows.keys[1], muted=True)]
+
+
+async def test_the_own_npub_is_copied_and_shown_whole(start) -> None:
+    async with start(samples.lobby()) as ui:
+        npub = whole_npub(ui.app.desk.view.me.pubkey)
+        written = []
+        driver = ui.app._driver
+        driver.write = written.append
+        await ui.press("S")
+        await ui.see(npub)
+        del driver.write
+        (sent,) = (text for text in written if text.startswith("\x1b]52;c;"))
+        assert base64.b64decode(sent[7:].rstrip("\a")).decode() == npub

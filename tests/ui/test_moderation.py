@@ -360,6 +360,7 @@ async def test_who_is_removed_reads_why_in_the_lobby(start) -> None:
     [
         ("removed: spam", "you were removed: spam"),
         ("not admitted: the space is locked", "you were not let in: the space is locked"),
+        ("not admitted: for invited people", "the host can invite you by your npub (S copies it)"),
         ("closed by host", "you are out of the space: closed by host"),
         ("left", "you have left the space"),
     ],
@@ -369,7 +370,7 @@ async def test_why_one_is_out(start, reason, says) -> None:
         ui.put(SpaceClosed(reason))
         ui.change_space(stage="left")
         await ui.until(lambda: ui.place == "lobby")
-        await ui.see(says)
+        await ui.until(lambda: says in " ".join(ui.text().split()))
 
 
 async def test_one_s_own_role_comes_with_who_gave_it(start) -> None:

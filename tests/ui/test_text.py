@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.commands.npub import short_npub
+from tui.commands.npub import read_key, short_npub, whole_npub
 from tui.widgets.glyphs import needs_ascii, to_ascii
 from tui.widgets.text import ago, clean, compose, fit, width_of, wrap
 
@@ -76,6 +76,7 @@ def test_short_npub_is_that_of_nip_19() -> None:
     # The example of the NIP: npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg
     key = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e"
     assert short_npub(key) == "npub10elf…jptg"
+    assert read_key(whole_npub(key)) == key
     assert short_npub("nonsense") == short_npub("ab") == ""
 
 

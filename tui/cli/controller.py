@@ -110,7 +110,7 @@ def _as_text(view: View) -> str:
         people = sum(person.present for person in view.participants.values())
         parts[2:] = [
             f"{'in' if space.stage == 'joined' else space.stage} {space.name!r} as {space.role}",
-            f"{people} people",
+            f"{people} {'person' if people == 1 else 'people'}",
             f"microphone {space.microphone}",
         ]
     return " · ".join(parts)

@@ -170,6 +170,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("identity.choose", ("K",), "Key", "Choose the key that you sign with.", ("lobby",),
            None, lambda view, _: may.can_host(view) if may.present_space(view) else "",
            in_footer=False),
+    Action("identity.copy", ("S",), "Copy npub", "Copy your npub, by which others can let you in.",
+           ("lobby",), None, may.has_key, in_footer=False),
     Action("journal.open", ("J",), "Journal", "Show who moderated whom, and why.", ("space",)),
     Action("log.open", ("g",), "Log", "Show relays, log and what was dropped.",
            ("lobby", "room", "space", "journal", "start")),

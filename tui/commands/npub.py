@@ -6,17 +6,22 @@ _LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _PREFIX = [ord(c) >> 5 for c in "npub"] + [0] + [ord(c) & 31 for c in "npub"]
 
 
-@lru_cache(4096)
 def short_npub(pubkey: str) -> str:
     """The ends of a public key's NIP-19 form, `npub1abcd…wxyz`; empty if it is no key."""
+    npub = whole_npub(pubkey)
+    return f"{npub[:9]}…{npub[-4:]}" if npub else ""
+
+
+@lru_cache(4096)
+def whole_npub(pubkey: str) -> str:
+    """A public key's NIP-19 form; empty if it is no key."""
     if not is_key(pubkey):
         return ""
     bits = int(pubkey, 16) << 4  # 256 bits, padded to 52 groups of five
     groups = [bits >> shift & 31 for shift in range(255, -1, -5)]
     check = _checksum([*groups, 0, 0, 0, 0, 0, 0]) ^ 1
     groups += [check >> 5 * (5 - i) & 31 for i in range(6)]
-    letters = "".join(_LETTERS[group] for group in groups)
-    return f"npub1{letters[:4]}…{letters[-4:]}"
+    return "npub1" + "".join(_LETTERS[group] for group in groups)
 
 
 def read_key(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from tui.commands.npub import short_npub
+from tui.commands.npub import short_npub, whole_npub
 from tui.commands.permissions import present_space
 from tui.controller.search import Search
 from tui.controller.views import (
@@ -122,6 +122,12 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
         from tui.screens.start import StartScreen
 
         self.app.push_screen(StartScreen(self.desk))
+
+    def do_identity_copy(self) -> None:
+        """Copy our npub by OSC 52, and show it for where that does nothing."""
+        npub = whole_npub(self.desk.view.me.pubkey)
+        self.app.copy_to_clipboard(npub)
+        self.say(f"copied, if your terminal allows it: {npub}", "good", stays=True)
 
     def _refs(self) -> list[str]:
         query = Search(self.query_one(FilterBar).value)
