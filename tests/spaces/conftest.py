@@ -14,7 +14,7 @@ from tui.nostr.pool import Pool
 from tui.relay.server import RelayServer
 from tui.rtc.peer import Peer, PeerSettings
 from tui.spaces import codec, events
-from tui.spaces.events import Metrics, SpaceEvent, SpaceRef
+from tui.spaces.events import Metrics, SpaceCreated, SpaceEvent, SpaceRef
 from tui.spaces.roles import Role
 from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
 from tui.spaces.writer import Writer
@@ -225,6 +225,7 @@ async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Callable[...
             urls: tuple[str, ...] = (),
             outputs: int = 3,
             now: Callable[[], float] = time.time,
+            created: SpaceCreated | None = None,
             **settings: Any,
         ) -> Seat:
             pool = await exits.enter_async_context(Pool(urls or [relay.url]))
@@ -243,6 +244,7 @@ async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Callable[...
                 now=now,
                 monotonic=time.monotonic,
                 rng=random.Random(7),
+                created=created,
             )
             task = asyncio.create_task(session.run(create))
             exits.push_async_callback(end, task)

@@ -200,6 +200,22 @@ async def test_who_is_not_invited_and_does_not_care_connects_to_nobody(
     assert seat.session.queue == {}
 
 
+async def test_who_may_be_in_a_space_is_known_also_where_relays_have_forgotten(
+    sit: Sit, until: Until, guest: LocalSigner, space: SpaceRef
+) -> None:
+    created = events.SpaceCreated(
+        space=space,
+        signer=space.host,
+        at=now() - 10,
+        id="0" * 64,
+        name="Tea",
+        metrics=Metrics(),
+        access="invite",
+    )
+    seat = await sit(guest, created=created)
+    assert await seat.outcome() == "not admitted: for invited people"
+
+
 # -- signalling
 
 

@@ -15,7 +15,8 @@ from tui.nostr.keys import LocalSigner
 from tui.nostr.pool import Pool
 from tui.relay.limits import RelayLimits
 from tui.relay.server import RelayServer
-from tui.spaces.events import SpaceRef
+from tui.spaces import events, roster
+from tui.spaces.events import Metrics, SpaceRef
 from tui.spaces.roles import Role
 from tui.spaces.session import SpaceCreation
 from tui.spaces.writer import Writer
@@ -237,3 +238,33 @@ async def test_an_error_in_one_part_ends_no_session(
         await until(lambda: seat.session.dropped.get("errors of ours", 0) > 2)
     assert not seat.task.done()
     assert await seat.leave() == "left"
+
+
+async def test_of_a_crowd_that_changes_at_once_is_told_piece_by_piece(
+    sit: Sit, until: Until, space: SpaceRef, host: LocalSigner, guest: LocalSigner
+) -> None:
+    """All at once would hold up the sound."""
+    seat = await sit(host, create=SpaceCreation("Tea"))
+    await until(lambda: seat.diary.joins)
+    signed = await guest.sign(Draft(0, "", (), 0))
+    at, crowd = int(time.time()), {f"{number:064x}" for number in range(3 * roster.TELL_PEOPLE)}
+    for pubkey in crowd:
+        join = events.PeerJoined(
+            space=space,
+            signer=pubkey,
+            at=at,
+            id=pubkey,
+            name="",
+            metrics=Metrics(),
+            until=at + 180,
+            nip44=True,
+        )
+        seat.session.receive(join, signed)
+    seat.diary.participants.clear()
+    told = []
+    while len(seat.diary.participants) < len(crowd):
+        before = len(seat.diary.participants)
+        await asyncio.sleep(0)
+        told.append(len(seat.diary.participants) - before)
+    assert max(told) <= roster.TELL_PEOPLE
+    await until(lambda: set(seat.diary.participants) >= crowd)

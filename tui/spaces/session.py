@@ -26,6 +26,7 @@ from tui.spaces.events import (
     PeerJoined,
     PeerLeft,
     Signal,
+    SpaceCreated,
     SpaceEvent,
     SpaceRef,
     SpeechAsked,
@@ -50,7 +51,10 @@ Stage = Literal["joining", "joined", "left"]
 
 
 class SpaceSession:
-    """Takes part in one space, as host or as anybody else."""
+    """Takes part in one space, as host or as anybody else.
+
+    With `created` it is known from the start who may be in it, whatever relays have forgotten.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class SpaceSession:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         rng: random.Random,
+        created: SpaceCreated | None = None,
     ) -> None:
         self.space, self.me = space, signer.pubkey
         self.stage: Stage = "joining"
@@ -81,6 +86,8 @@ class SpaceSession:
         )
         self.state, self.chat, self.announcer = parts.state, parts.chat, parts.announcer
         self.journal = parts.notices.journal
+        if created is not None:
+            self.state.apply(created)
         self._wire, self._inbox, self._tasks = parts.wire, parts.inbox, parts.tasks
         self._sound, self._connections = parts.sound, parts.connections
         self._visit, self._speech, self._roster = parts.visit, parts.speech, parts.roster
@@ -334,10 +341,12 @@ class SpaceSession:
             self._observer.joined()
         self._speech.settle()
         self._roster.touch(*self._notices.tell())
-        if not self._roster.look_at_hands():
-            self._settle_soon()
-        if self._roster.tell():
+        queue_is_current = self._roster.look_at_hands()
+        if self._roster.has_news:
+            self._roster.tell()
             self._observer.session_changed()
+        if self._roster.has_news or not queue_is_current:
+            self._settle_soon()
 
     def _look_at_admission(self) -> None:
         if not self._knows_past:
