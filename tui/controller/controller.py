@@ -209,6 +209,7 @@ class Controller:
                 await self._stay.enter(intent, self._tasks)
             case intents.WatchRoom():
                 require(not self._stay.busy, "leave the space that you are in first")
+                await self._identity.ready()  # without a key no relay is contacted
                 await (self._watch.begin(intent.ref) if intent.ref else self._watch.stop())
             case intents.LeaveSpace() if await self._stay.turn_back():
                 pass

@@ -1,7 +1,7 @@
 """The present space as clients see it: hears a session and keeps the board up to date."""
 
 from collections.abc import Callable, Iterable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from tui.controller.board import Board
 from tui.controller.chat_board import ChatBoard
@@ -39,6 +39,14 @@ ROLES: Final[dict[SpaceRole, Role]] = {
 }
 
 
+class _Links(NamedTuple):
+    """By which others find the space with this creation."""
+
+    created: str = ""
+    space: str = ""
+    room: str = ""
+
+
 class Room:
     """The observer of one session. `relays` are those of the space."""
 
@@ -63,6 +71,7 @@ class Room:
         self._chat = ChatBoard(board, me=me, name_of=self.name_of, now=now)
         self._session: SpaceSession | None = None
         self._levels: dict[str, int] = {}
+        self._links = _Links()
 
     def watch(self, session: SpaceSession) -> None:
         """Begin; the session calls from now on."""
@@ -247,6 +256,9 @@ class Room:
     def _space(self, session: SpaceSession) -> SpaceView:
         state, proposal = session.state, session.proposal
         created = state.created
+        if created is not None and created.id != self._links.created:  # they take a millisecond
+            share, room = space_link(created, self._relays), room_link(session.space, self._relays)
+            self._links = _Links(created.id, share, room)
         return SpaceView(
             ref=str(session.space),
             host=session.space.host,
@@ -255,8 +267,8 @@ class Room:
             stage=session.stage,
             started_at=created.at if created else 0,
             summary=created.summary if created else "",
-            share=space_link(created, self._relays) if created else "",
-            share_room=room_link(session.space, self._relays),
+            share=self._links.space,
+            share_room=self._links.room,
             role=ROLES[session.role],
             microphone=session.microphone,
             hand_since=float(session.hand_since(session.me)),
