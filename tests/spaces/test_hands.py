@@ -18,6 +18,10 @@ def event(kind: type[SpaceEvent], signer: str, at: int, id_: str = "", **fields:
     return kind(space=SPACE, signer=signer, at=at, id=id_ or f"{next(numbers):08x}" * 8, **fields)
 
 
+def confirmed(asked: str, asking: str, at: int) -> SpaceEvent:
+    return event(events.ConnectionConfirmed, asked, at, to=asking, type="consumer")
+
+
 def joined(who: str, at: int = START, id_: str = "", lifetime: int = 180) -> SpaceEvent:
     fields: dict[str, Any] = {"metrics": Metrics(), "until": at + lifetime, "nip44": True}
     return event(events.PeerJoined, who, at, id_, name="", **fields)
@@ -154,6 +158,19 @@ def test_hands_are_bounded_the_newest_count_and_strangers_go_first(
         assert 5 < len(waiting) <= 10
     else:
         assert waiting == [ANN]
+
+
+def test_a_hand_of_whom_the_stage_serves_outlasts_those_of_a_crowd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "HANDS", 10)
+    folded = fold([joined(HOST), joined(ANN), confirmed(HOST, ANN, START), asked(ANN, START)])
+    for number in range(100):
+        mallory = f"{number:064x}"
+        folded.apply(joined(mallory, START))
+        folded.apply(confirmed(mallory, HOST, START + 1))
+        folded.apply(asked(mallory, START + number // 10))
+    assert (START, ANN) in folded.queue(START + 10)
 
 
 def test_a_stranger_takes_no_hand_down() -> None:

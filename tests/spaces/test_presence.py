@@ -332,6 +332,25 @@ def test_who_is_connected_outlasts_a_crowd_that_only_says_to_be_here(
     assert {HOST, *listeners} <= set(folded.present(START + 3))
 
 
+def test_whom_the_stage_serves_outlasts_a_crowd_that_confirms_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "PEOPLE", 20)
+    monkeypatch.setattr(limits, "EDGES", 40)
+    listeners = [f"{number:064x}" for number in range(10)]
+    folded = fold([joined(HOST), *map(joined, listeners)])
+    for who in listeners:
+        folded.apply(confirmed(HOST, who, START + 1))
+    for number in range(100, 1_000):
+        mallory = f"{number:064x}"
+        for other in (HOST, listeners[0], f"{number - 1:064x}"):
+            folded.apply(confirmed(mallory, other, START + 2))
+        folded.apply(joined(mallory, START + 2))
+    assert {HOST, *listeners} <= set(folded.present(START + 3))
+    edges = {edge for edge in folded.edges(START + 3) if edge.asked == HOST}
+    assert edges == {Edge(who, HOST, "consumer") for who in listeners}
+
+
 def test_edges_are_bounded_and_those_of_strangers_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

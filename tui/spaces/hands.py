@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tui.config import limits
 from tui.spaces.events import SpeechAsked
@@ -28,15 +28,15 @@ class Hands:
     def __iter__(self) -> Iterator[str]:
         return iter(self._showings)
 
-    def show(self, event: SpeechAsked, *, known: Callable[[str], bool]) -> None:
-        """Take in a request; strangers, who are not `known`, go first when there are too many."""
+    def show(self, event: SpeechAsked, *, worth: Callable[[str], Any]) -> None:
+        """Take in a request; when there are too many, those of least `worth` go first."""
         hands = self._showings.get(event.signer)
         if hands is None:
             if len(self._showings) >= limits.HANDS:
                 forget_oldest(
                     self._showings,
                     self._showings,
-                    lambda who: (known(who), self._showings[who][-1]),
+                    lambda who: (worth(who), self._showings[who][-1]),
                 )
             hands = self._showings[event.signer] = []
         since = max(event.since or event.at, event.at - limits.HAND_CLAIM_SECONDS)

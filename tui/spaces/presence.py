@@ -47,19 +47,24 @@ _NOBODY = Person()
 
 
 class Presence:
-    """JOIN and LEAVE of everybody, CONFIRM and DROP of every two, bounded."""
+    """JOIN and LEAVE of everybody, CONFIRM and DROP of every two, bounded.
 
-    def __init__(self) -> None:
+    When there is too much, what nobody can have under many keys stays: who `speaks`, and whom they
+    have confirmed a connection to.
+    """
+
+    def __init__(self, speaks: Callable[[str], bool]) -> None:
+        self._speaks = speaks
         self._people: dict[str, Person] = {}
         self._edges: dict[_Pair, tuple[tuple[int, int, str], Edge | None]] = {}
         self._others: dict[str, set[str]] = {}  # who has, or had, a connection with whom
 
-    def meet(self, event: PeerJoined | PeerLeft, *, keep: Callable[[str], bool]) -> None:
-        """Take in a JOIN or LEAVE; `keep` names who must stay when there are too many people."""
+    def meet(self, event: PeerJoined | PeerLeft) -> None:
+        """Take in a JOIN or LEAVE."""
         person = self._people.get(event.signer)
         if person is None:
             if len(self._people) >= limits.PEOPLE:
-                passing = (who for who in self._people if not keep(who))
+                passing = (who for who in self._people if not self._speaks(who))
                 forget_oldest(self._people, passing, self._worth)
             person = _NOBODY
         if isinstance(event, PeerLeft):
@@ -109,9 +114,14 @@ class Presence:
             if edge and now < at + CONNECTION_LIFETIME:
                 yield at, other
 
-    def _worth(self, pubkey: str) -> tuple[bool, int]:
+    def is_served(self, pubkey: str) -> bool:
+        """Whether somebody who speaks has confirmed a connection that they have asked for."""
+        found = (self._edges[_pair(pubkey, other)][1] for other in self._others.get(pubkey, ()))
+        return any(edge and edge.asking == pubkey and self._speaks(edge.asked) for edge in found)
+
+    def _worth(self, pubkey: str) -> tuple[bool, bool, int]:
         """Who is connected stays before a crowd that only says to be here."""
-        return pubkey in self._others, self._people[pubkey].heard
+        return self.is_served(pubkey), pubkey in self._others, self._people[pubkey].heard
 
     def _forget_edges(self) -> None:
         known = self._people
@@ -119,7 +129,11 @@ class Presence:
         forget_oldest(
             self._edges,
             self._edges,
-            lambda pair: (pair[0] in known and pair[1] in known, self._edges[pair][0]),
+            lambda pair: (
+                (edge := self._edges[pair][1]) is not None and self._speaks(edge.asked),
+                pair[0] in known and pair[1] in known,
+                self._edges[pair][0],
+            ),
         )
         for pair in before - self._edges.keys():
             for who, other in (pair, pair[::-1]):

@@ -50,8 +50,8 @@ class SpaceState:
         self.created: SpaceCreated | None = None
         self.announced: SpaceAnnounced | None = None
         self.ended: SpaceEnded | None = None
-        self._presence = Presence()
         self._judge = Judge(space.host)
+        self._presence = Presence(lambda who: self.role_of(who).speaks)
         self._hands = Hands()
         self._host_seen = 0
         self._touched: set[str] = set()
@@ -73,13 +73,13 @@ class SpaceState:
                 if by_host and (self.ended is None or _place(event) < _place(self.ended)):
                     self.ended = event
             case PeerJoined() | PeerLeft():
-                self._presence.meet(event, keep=lambda who: self.role_of(who).speaks)
+                self._presence.meet(event)
             case (
                 SpeakerPromoted() | CohostPromoted() | PeerDemoted() | PeerRemoved() | PeerInvited()
             ):
                 self._judge.add(event)
             case SpeechAsked():
-                self._hands.show(event, known=lambda who: self.peer(who) is not None)
+                self._hands.show(event, worth=self._worth)
             case ConnectionConfirmed() | ConnectionDropped():
                 self._presence.connect(event)
 
@@ -233,6 +233,10 @@ class SpaceState:
         if standing.role.speaks or not self.is_present(pubkey, now):
             return None
         return self._hands.since(pubkey, now, standing.lowered)
+
+    def _worth(self, pubkey: str) -> tuple[bool, bool]:
+        """Who is connected to the stage stays before a crowd that only says to be here."""
+        return self._presence.is_served(pubkey), self.peer(pubkey) is not None
 
     def hand_shown_at(self, pubkey: str) -> int:
         """When somebody last put a hand up, showed it again or took it down; 0 if never."""
