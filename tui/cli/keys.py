@@ -82,11 +82,15 @@ def public_key(options: ControllerOptions) -> str:
 
 def has_open_account(paths: Paths) -> bool:
     """Whether the profile uses a kept key that needs no password of ours."""
+    from tui.accounts.errors import AccountError
+    from tui.accounts.file import AccountsFile  # all else about accounts takes longer to load
+
     try:
-        account = _find(paths, "")
-    except CommandFailed:
+        kept = AccountsFile(paths.shared_config).read()
+    except AccountError:
         return False
-    return account is not None and account.store != "encrypted"
+    current = kept.current.get(paths.profile)
+    return any(one.pubkey == current and one.store != "encrypted" for one in kept.accounts)
 
 
 def _opened(secret: str, environ: Mapping[str, str]) -> str:
