@@ -59,7 +59,7 @@ async def test_honest_people_stay_known_and_nothing_grows_without_bound(
             floods.joins(mob),
             (one.hand() for one in mob),
             floods.forged_acts(mob, everybody),
-            floods.requests_without_offers(mob, [host.me]),
+            floods.requests_without_offers(mob[:5], [host.me]),
             floods.signals(mob, [host.me]),
             floods.chatter(mob, host.me),
             (troll.join("troll"), mob[-1].say(events.LEAVE_SPACE, about=(mob[-1].me,))),
