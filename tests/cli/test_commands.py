@@ -30,6 +30,7 @@ NOBODY = "ws://127.0.0.1:9"
     [
         ("fly", ExitStatus.USAGE),
         ("list --relay http://a", ExitStatus.USAGE),
+        ("list jazz follows", ExitStatus.USAGE),
         ("host x --headless --mic tone:1", ExitStatus.USAGE),
         ("status --profile a/b", ExitStatus.USAGE),
         (f"list --relay {NOBODY}", ExitStatus.RELAY),

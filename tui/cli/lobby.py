@@ -24,6 +24,9 @@ _COLUMNS = (("NAME", 28), ("HOST", 18), ("STAGE", 5), ("AUDIENCE", 8), ("AGE", 7
 def run(arguments: Arguments) -> int:
     """Print a line for each space that fits, the newest last; raises `CommandFailed`."""
     query = " ".join(arguments.query)
+    if "follows" in query.replace("-follows", "follows").split():
+        reason = "`follows` needs your key: it works in the lobby on the screens"
+        raise CommandFailed(ExitStatus.USAGE, reason)
     known = asyncio.run(_ask(set_up(arguments).settings.relays))
     if "is:" not in query:  # who asks for those that are over has said so
         known = [space for space in known if space.state in ("live", "scheduled")]
