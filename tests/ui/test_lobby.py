@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tui.commands.npub import whole_npub
-from tui.controller.intents import JoinSpace, LeaveSpace
+from tui.controller.intents import JoinSpace, LeaveSpace, SetName
 from tui.controller.messages import (
     ViewChanged,
 )
@@ -165,3 +165,17 @@ async def test_the_own_npub_is_copied_and_shown_whole(start) -> None:
         del driver.write
         (sent,) = (text for text in written if text.startswith("\x1b]52;c;"))
         assert base64.b64decode(sent[7:].rstrip("\a")).decode() == npub
+
+
+async def test_the_own_name_is_changed_and_no_secret_taken_for_one(start) -> None:
+    async with start(samples.lobby()) as ui:
+        await ui.press("N")
+        await ui.see("Your name:", "Samuel")
+        await ui.press("ctrl+u")
+        await ui.write("nsec1qqqq")
+        await ui.press("enter")
+        await ui.see("that is a secret key, no name")
+        await ui.press("ctrl+u")
+        await ui.write("Sam")
+        await ui.press("enter")
+        await ui.until(lambda: ui.intents == [SetName("Sam")])

@@ -24,6 +24,7 @@ from tui.controller.intents import (
     PromoteSpeaker,
     React,
     Remove,
+    SetName,
     Undo,
 )
 from tui.controller.view import (
@@ -170,6 +171,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("identity.choose", ("K",), "Key", "Choose the key that you sign with.", ("lobby",),
            None, lambda view, _: may.can_host(view) if may.present_space(view) else "",
            in_footer=False),
+    Action("identity.name", ("N",), "Name", "Choose the name that others see.", ("lobby",),
+           typed(SetName), may.has_key, in_footer=False, prompt=effects.ask_name),
     Action("identity.copy", ("S",), "Copy npub", "Copy your npub, by which others can let you in.",
            ("lobby",), None, may.has_key, in_footer=False),
     Action("journal.open", ("J",), "Journal", "Show who moderated whom, and why.", ("space",)),
@@ -202,7 +205,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("form.next", ("enter", "tab", "down"), "Next", "Go to the next field; enter in the last "
            "one is done.", ("create", "key", "keep")),
     Action("form.done", ("f2", "ctrl+o"), "Done", "Take the form as it is, from any field.",
-           ("create", "keep")),
+           ("create", "key", "keep")),
     Action("form.previous", ("shift+tab", "up"), "Field before", "Go to the field before.",
            ("create", "key", "keep"), in_footer=False),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tui.commands.npub import read_key
 from tui.commands.permissions import account_of, called, name_in, present_space
+from tui.commands.secrets import is_secret
 from tui.config import limits
 from tui.controller.intents import (
     AnyIntent,
@@ -273,6 +274,17 @@ def whom_to_admit(_view: View, _target: str) -> Prompt | None:
         "npub or hex · enter or esc",
         limits.SETTING_CHARS,
         wrong=lambda text: "" if read_key(text) else "that is no npub; esc gives up",
+    )
+
+
+def ask_name(view: View, _target: str = "") -> Prompt:
+    """Asks for our name; a secret key pasted by mistake goes nowhere."""
+    return Prompt(
+        "Your name:",
+        "what others see · enter or esc",
+        limits.NAME_LENGTH,
+        view.me.name,
+        wrong=lambda text: "that is a secret key, no name; esc gives up" if is_secret(text) else "",
     )
 
 

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from textual.widgets import Input
 
+from tui.commands.secrets import is_secret
 from tui.config import limits
 from tui.controller.intents import HostSpace
 from tui.controller.views import Access
 from tui.screens.base import bindings_of
 from tui.screens.form import Field, FormScreen
-from tui.screens.secrets import is_secret
 
 _ACCESS: dict[str, Access] = {
     "": "open",

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from textual.widgets import Input
 
+from tui.commands.secrets import is_secret
 from tui.config import limits
 from tui.controller.intents import SetName, UseBunker, UseKey, UseKeyFile, UseWords
 from tui.screens.base import bindings_of
 from tui.screens.desk import Changed
 from tui.screens.form import Field, FormScreen
-from tui.screens.secrets import is_secret
 
 
 class KeyScreen(FormScreen, inherit_bindings=False):

@@ -26,7 +26,7 @@ _CHOICES = {
 }
 _STORE = {
     "keyring": "in the keyring",
-    "encrypted": "encrypted with a password",
+    "encrypted": "encrypted file",
     "insecure-plaintext": "in a plain file",
     "remote": "with a remote signer",
 }
@@ -44,6 +44,7 @@ class StartScreen(SpacesScreen, inherit_bindings=False):
 
     def __init__(self, desk: Desk, *, first_run: bool = False) -> None:
         super().__init__(desk)
+        self._offered = False
         self._chosen = first_run  # a controller that has a key already answers the question
 
     def body(self) -> Iterable[Widget]:
@@ -134,7 +135,13 @@ class StartScreen(SpacesScreen, inherit_bindings=False):
         accounts = [f"{ACCOUNT}{pubkey}" for pubkey in view.accounts]
         choices = [id_ for id_ in _CHOICES if id_ != "start.keep" or not can_keep_key(view)]
         rows = self.query_one(RowList)
+        untouched = rows.cursor in ("", choices[0])
         rows.show_keys([*accounts, *choices])
+        if accounts and untouched and not self._offered:
+            # who has kept a key comes to use it
+            used = [f"{ACCOUNT}{one.pubkey}" for one in view.accounts.values() if one.current]
+            rows.move_to((used or accounts)[0])
+        self._offered = bool(accounts)
         rows.touch_visible()
 
     def _row(self, choice: str, width: int) -> Parts:
