@@ -4,11 +4,19 @@ from typing import Any
 
 import pytest
 
-from tui.controller.intents import AddRelay, Chat, HostSpace, JoinSpace, LeaveSpace
-from tui.controller.messages import ChatReceived, IntentRefused, Joined, SpaceClosed, SpaceFound
+from tui.controller.intents import AddRelay, Chat, HostSpace, JoinSpace, LeaveSpace, WatchRoom
+from tui.controller.messages import (
+    ChatReceived,
+    Failed,
+    IntentRefused,
+    Joined,
+    SpaceClosed,
+    SpaceFound,
+)
 from tui.nostr.event import Draft
 from tui.nostr.filter import Filter
 from tui.nostr.keys import LocalSigner, SecretKey
+from tui.nostr.nip19 import Nevent, encode_nevent
 from tui.nostr.pool import Pool
 from tui.relay.server import RelayServer
 
@@ -83,6 +91,23 @@ async def test_a_relay_that_refuses_is_shown_with_what_and_why(
         shown = await host.sees(lambda view: view.relays[strict.url].refusals.get(1000))
         assert shown
         assert not host.view.relays[good.url].refusals
+
+
+async def test_no_link_makes_us_knock_at_doors_of_our_own_network(
+    run: Run, relays: list[RelayServer]
+) -> None:
+    inside = Nevent("ab" * 32, (relays[0].url, "ws://192.168.0.1"), "cd" * 32, 1000)
+    public = ("wss://relay.example",)  # nobody there, and nobody needs to be
+    client = await run(relays=public)
+    client.do(WatchRoom(encode_nevent(inside)), JoinSpace(encode_nevent(inside)))
+    await client.hears(Failed)
+    assert set(client.view.relays) <= set(public)
+    odd = Nevent("ab" * 32, ("ws://[::1", "http://x", "x" * 200), "cd" * 32, 1000)
+    client.do(JoinSpace(encode_nevent(odd)))
+    assert (await client.hears(Failed)).cause in ("unknown_space", "relay")
+    near = await run(relays=(relays[1].url,))
+    near.do(WatchRoom(encode_nevent(inside)))
+    await near.sees(lambda view: relays[0].url in view.relays)
 
 
 async def test_a_bad_relay_is_refused(run: Run) -> None:

@@ -77,7 +77,7 @@ class Entrance:
             query = parse_ref(intent.ref)
         except InvalidRef as error:
             raise Refusal(str(error), "unknown_space") from None
-        await self._relays.borrow(query.relays[: limits.SPACE_RELAYS])
+        await self._relays.follow(query.relays)
         await self._reach_relays()
         try:
             created = await find_space(self._pool, query)

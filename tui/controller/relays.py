@@ -11,7 +11,7 @@ from tui.nostr.filter import Filter
 from tui.nostr.pool import Pool
 from tui.nostr.relay_lists import RELAY_LIST, RelayList, choose_relays, read_relay_list
 from tui.nostr.status import RelayStatus
-from tui.nostr.url import InvalidRelayUrl
+from tui.nostr.url import InvalidRelayUrl, is_private, relay_url
 
 
 class Relays:
@@ -38,14 +38,30 @@ class Relays:
         self._own[url] = None
         self._borrowed.discard(url)
 
-    async def borrow(self, urls: Iterable[str]) -> tuple[str, ...]:
-        """Use these until `give_back`; a bad one is a line in the log. Returns the others."""
+    async def follow(self, hints: Sequence[str]) -> tuple[str, ...]:
+        """Use what a link or a room names until `give_back`, as far as that is to be used.
+
+        No stranger makes us knock at the doors of our own network.
+        """
+        near = any(map(is_private, self._own))
+        wanted = []
+        for hint in hints[: limits.SPACE_RELAYS]:
+            try:
+                url = relay_url(hint)
+            except InvalidRelayUrl as error:
+                self._board.log("warning", f"a relay that is named cannot be one: {error}")
+                continue
+            if near or not is_private(url):
+                wanted.append(url)
+        return await self._borrow(wanted)
+
+    async def _borrow(self, urls: Iterable[str]) -> tuple[str, ...]:
         added = []
         for url in urls:
             try:
                 added.append(await self._add(url))
             except Refusal as error:
-                self._board.log("warning", f"a relay that was named cannot be used: {error}")
+                self._board.log("warning", f"a relay is not used: {error}")
         self._borrowed |= set(added) - self._own.keys()
         return tuple(added)
 
@@ -59,7 +75,7 @@ class Relays:
     async def for_own_space(self, me: str) -> tuple[str, ...]:
         """Where a new space of ours is held: the settings say, or our relay list (NIP-65)."""
         wanted = self._for_spaces or (await self._list_of(me)).write
-        return await self._use(choose_relays(space=wanted, settings=self._reachable()))
+        return await self._use(choose_relays(own_read=wanted, settings=self._reachable()))
 
     async def of_space(self, named: Sequence[str], host: str, me: str) -> tuple[str, ...]:
         """Where a space is held that names these relays."""
@@ -74,7 +90,7 @@ class Relays:
         return await self._use(chosen)
 
     async def _use(self, chosen: tuple[str, ...]) -> tuple[str, ...]:
-        used = await self.borrow(chosen)
+        used = await self._borrow(chosen)
         await self.give_back(but=used)
         return used
 

@@ -34,12 +34,13 @@ class RoomWatch:
         self._people = people
         self._now = now
         self._look: _Look | None = None
+        self._past: Counter[str] = Counter()  # what was dropped of all that was looked at before
         self._finding: asyncio.Task[object] | None = None
 
     @property
     def dropped(self) -> Mapping[str, int]:
         """How many events were dropped, by reason."""
-        return self._look.dropped if self._look is not None else {}
+        return self._past + (self._look.dropped if self._look is not None else Counter())
 
     async def begin(self, ref: str) -> None:
         """Look at what a reference names, and at nothing else; raises `Refusal`."""
@@ -47,11 +48,11 @@ class RoomWatch:
         self._finding = asyncio.current_task()
         try:
             query = parse_ref(ref)
-            named = await self._relays.borrow(query.relays[: limits.SPACE_RELAYS])
+            named = await self._relays.follow(query.relays)
             if not await self._pool.wait_connected(RELAY_SECONDS):
                 raise Refusal("no relay can be reached", "relay")
             found = await find(self._pool, query)
-            named += await self._relays.borrow(found.relays[: limits.SPACE_RELAYS])
+            named += await self._relays.follow(found.relays)
             await self._relays.give_back(but=named)
         except (InvalidRef, UnknownSpace) as error:
             raise Refusal(str(error), "unknown_space") from None
@@ -78,6 +79,7 @@ class RoomWatch:
             await asyncio.wait([self._finding])
         if self._look is not None:
             self._look.close()
+            self._past += self._look.dropped
             self._look = None
             self._board.clear_space()
 
@@ -125,7 +127,7 @@ class _Look:
         sight.open()
 
     @property
-    def dropped(self) -> Mapping[str, int]:
+    def dropped(self) -> Counter[str]:
         return self._sight.dropped + (self._chat.dropped if self._chat else Counter[str]())
 
     def close(self) -> None:
