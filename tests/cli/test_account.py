@@ -193,7 +193,7 @@ def test_the_plain_store_has_to_be_named(spaces: Any, no_keyring: None, tmp_path
     nsec = KEY.to_nsec()
     refused = spaces("account", "add", stdin=nsec)
     assert refused.status == 5
-    assert "no desktop keyring" in refused.line
+    assert "no desktop keyring" in refused.line and "--store encrypted" in refused.line
     assert "encrypted" in refused.line
     assert not list(Path(os.environ["HOME"]).rglob("accounts.json"))
     assert spaces("account", "add", "--insecure-plaintext", stdin=nsec).status == 0

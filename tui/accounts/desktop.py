@@ -15,7 +15,7 @@ from tui.config import limits
 
 SERVICE: Final = "nostr-spaces"
 _T = TypeVar("_T")
-_CURE: Final = "choose a password instead (encrypted)"
+_CURE: Final = "keep it encrypted with a password instead"
 
 # Back ends by the beginning of their name, and why they will not do. All of keyrings.alt writes
 # plain text, or guards it with what has long been weak, and says so itself.

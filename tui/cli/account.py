@@ -58,7 +58,7 @@ async def _list(accounts: Accounts, setup: Setup, arguments: Arguments) -> None:
 
 
 async def _add(accounts: Accounts, setup: Setup, arguments: Arguments) -> None:
-    await accounts.check(arguments.store)
+    await _check(accounts, arguments.store)
     made = Words.generate() if arguments.new else None
     kept = made or _read_key()
     account = await _save(accounts, setup, arguments, kept)
@@ -68,7 +68,7 @@ async def _add(accounts: Accounts, setup: Setup, arguments: Arguments) -> None:
     if sys.stdin.isatty() and sys.stdout.isatty():
         print(f"\nWrite these words down: whoever has them has the key.\n\n  {made.show()}\n")
     if account.store == "encrypted":
-        _tell("the words are not kept beside an encrypted key; `spaces account backup` shows that")
+        _tell("the key is kept, the words are not; `spaces account backup` shows the encrypted key")
     else:
         _tell("`spaces account backup` shows the words of this key")
 
@@ -112,7 +112,7 @@ async def _backup(accounts: Accounts, setup: Setup, arguments: Arguments) -> Non
 
 
 async def _connect(accounts: Accounts, setup: Setup, arguments: Arguments) -> None:
-    await accounts.check(arguments.store)
+    await _check(accounts, arguments.store)
     address = ask_line("bunker:// address (or only enter, to show one of ours): ")
     password = _new_password(arguments.store)
     if address:
@@ -139,6 +139,14 @@ _ACTIONS: Final[dict[str, Callable[[Accounts, Setup, Arguments], Coroutine[Any, 
     "backup": _backup,
     "connect": _connect,
 }
+
+
+async def _check(accounts: Accounts, store: Store) -> None:
+    """Before anything is typed; where there is no keyring, name the option that does without."""
+    try:
+        await accounts.check(store)
+    except AccountError as error:
+        raise AccountError(f"{error}: --store encrypted") from None
 
 
 def _read_key() -> SecretKey | Words:
