@@ -94,6 +94,11 @@ async def test_a_room_of_another_client_is_read(run: Run, relay: RelayServer) ->
     }
     assert people[listener.pubkey].hand_since == now
     await guest.sees(lambda view: [line.text for line in view.chat.values()] == ["what a show"])
+    passer_by = Person(relay)
+    await passer_by.say(
+        Draft(0, '{"name": "Ann"}', (), now), write_message(ref.address, now + 1, "who is that?")
+    )
+    await guest.sees(lambda view: "Ann" in {line.name for line in view.chat.values()})
     guest.do(WatchRoom())
     await guest.sees(lambda view: not (view.room or view.participants or view.chat))
 

@@ -6,6 +6,7 @@ from tui.config import limits
 from tui.controller.board import Board
 from tui.controller.messages import ChatReceived, Reacted
 from tui.controller.views import ChatLine
+from tui.people.book import People
 from tui.spaces.chat import Chat
 from tui.spaces.messages import ChatMessage
 
@@ -14,9 +15,16 @@ class ChatBoard:
     """Puts the lines of one chat on the board; says what is written from now on."""
 
     def __init__(
-        self, board: Board, *, me: str, name_of: Callable[[str], str], now: Callable[[], float]
+        self,
+        board: Board,
+        *,
+        me: str,
+        people: People,
+        name_of: Callable[[str], str],
+        now: Callable[[], float],
     ) -> None:
         self._board = board
+        self._people = people
         self._me = me
         self._name_of = name_of
         self._since = int(now())
@@ -26,6 +34,8 @@ class ChatBoard:
         """Look again at these lines."""
         for id_ in ids:
             message = chat.line(id_)
+            if message is not None:
+                self._people.want([message.pubkey])  # who writes need not be in the space
             self._board.set_chat(id_, self._line(message) if message is not None else None)
             if message is not None and not message.reaction:
                 self._tell(message)

@@ -68,7 +68,7 @@ class Room:
         self._relays = relays
         self._now = now
         self._since = int(now())
-        self._chat = ChatBoard(board, me=me, name_of=self.name_of, now=now)
+        self._chat = ChatBoard(board, me=me, people=people, name_of=self.name_of, now=now)
         self._session: SpaceSession | None = None
         self._levels: dict[str, int] = {}
         self._links = _Links()

@@ -111,7 +111,7 @@ class _Look:
         self._people = people
         self._names: dict[str, str] = {}
         self._shown: dict[str, Participant] = {}
-        self._lines = ChatBoard(board, me="", name_of=self._name_of, now=now)
+        self._lines = ChatBoard(board, me="", people=people, name_of=self._name_of, now=now)
         self._chat: Chat | None = None
         if sight.address:
             self._chat = Chat(

@@ -86,7 +86,8 @@ class RoomScreen(SpacesScreen, inherit_bindings=False):
         def build(width: int) -> list[Parts]:
             by: list[Part] = [("hosted by ", "muted"), (host, "")]
             if room.starts:
-                by.append((f"  begins {self.desk.clock(room.starts, '%d %b %H:%M')}", "accent"))
+                verb = "begins" if room.starts > self.desk.now() else "began"
+                by.append((f"  {verb} {self.desk.clock(room.starts, '%d %b %H:%M')}", "accent"))
             rows: list[Parts] = [by]
             rows += [[(row, "")] for row in wrap(clean(room.summary), width, 2) if row]
             if room.url:
