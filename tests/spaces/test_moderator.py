@@ -7,8 +7,8 @@ import pytest
 from tui.nostr.filter import Filter
 from tui.nostr.keys import LocalSigner
 from tui.nostr.pool import Pool
-from tui.spaces import events, moderator, speech
-from tui.spaces.events import SpaceRef
+from tui.spaces import admission, events, moderator, speech
+from tui.spaces.events import Metrics, SpaceRef
 from tui.spaces.roles import Role
 from tui.spaces.session import SpaceCreation
 from tui.spaces.share import ROOM
@@ -304,6 +304,24 @@ async def test_a_locked_space_lets_nobody_new_in_and_those_who_were_there_come_b
     host.session.lock(False)
     await until(lambda: host.session.is_present(late.me))  # who has waited
     await until(lambda: late.session.parent)
+
+
+async def test_nobody_slips_through_a_lock_by_dating_a_join_back(
+    gather: Gather, until: Until, by_hand: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(admission, "LATE_SECONDS", 0.0)
+    host, guest = await gather(listeners=1)
+    before = int(time.time()) - 1
+    host.session.lock(True)
+    await until(lambda: guest.session.state.locked)
+    stranger = by_hand(3)
+    await until(lambda: int(time.time()) > guest.session.state.announced.locked_at)
+    await stranger.say(stranger.writer.join(before, "Eve", Metrics()))
+    reason = "a JOIN dated back before the lock"
+    await until(lambda: all(node.session.dropped.get(reason) for node in (host, guest)))
+    assert not host.session.is_present(stranger.me)
+    assert not guest.session.is_present(stranger.me)
+    assert guest.session.is_present(host.me)
 
 
 async def test_everybody_leaves_when_the_host_closes(

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Collection
 
+from tui.spaces.events import PeerJoined
 from tui.spaces.state import SpaceState
 
 ADMISSION_SECONDS = 10.0  # for an invitation, or the end of a lock, to come to who is not let in
+LATE_SECONDS = 10.0  # that a JOIN may take to get here; one from before the lock is no later
 
 
 class Admission:
@@ -30,6 +32,21 @@ class Admission:
         self._monotonic = monotonic
         self._since: float | None = None
         self.reason = ""
+
+    def is_dated_back(self, join: PeerJoined, now: float) -> bool:
+        """Whether a stranger has signed a JOIN of before the lock only now, to slip through it.
+
+        The state goes by the dates alone; that this one comes too late can only be seen live.
+        """
+        lock = self._state.announced
+        return (
+            lock is not None
+            and lock.locked
+            and join.at <= lock.locked_at
+            and now - lock.locked_at > LATE_SECONDS
+            and join.signer not in lock.admitted
+            and self._state.peer(join.signer) is None
+        )
 
     def look(self) -> str:
         """Why there is nothing to wait for (any more); empty for who is let in, or waits."""

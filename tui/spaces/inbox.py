@@ -153,9 +153,9 @@ class Inbox:
         if found is None:
             return
         if event.kind in events.SPEECH_KINDS and not self._hands.allows(found.signer):
-            self._count("too many hands")
+            self.count("too many hands")
         elif isinstance(found, SpeechAsked) and self._now() - found.at > HAND_LIFETIME:
-            self._count("a hand of long ago")  # not stored by relays: dated back to be first
+            self.count("a hand of long ago")  # not stored by relays: dated back to be first
         else:
             self._on_event(found, event)
 
@@ -165,11 +165,11 @@ class Inbox:
             return  # two sessions of ours may share a pool
         asked_before = isinstance(found, ConnectionReserved) and not self._past_over
         if self._now() - found.at > (PATIENCE_SECONDS if asked_before else FRESH_SECONDS):
-            self._count("signalling of long ago")
+            self.count("signalling of long ago")
         elif found.id in self._handled:
-            self._count("signalling played back")
+            self.count("signalling played back")
         elif not self._signals.allows(found.signer):
-            self._count("too much signalling")
+            self.count("too much signalling")
         else:
             self._handled[found.id] = None
             if len(self._handled) > limits.HANDLED_SIGNALS:
@@ -187,14 +187,14 @@ class Inbox:
         except codec.InvalidSpaceEvent as error:
             if event.kind == events.JOIN_SPACE and self._open_join is not None:
                 self._remember_unreadable(event.pubkey)
-            self._count(str(error))
+            self.count(str(error))
             return None
         if found.space != self._space:
             if not isinstance(found, SpaceCreated):  # the host's other spaces come with this one
-                self._count("of another space")
+                self.count("of another space")
             return None
         if found.at > self._now() + limits.FUTURE_SECONDS:
-            self._count("dated in the future")
+            self.count("dated in the future")
             return None
         return found
 
@@ -202,7 +202,8 @@ class Inbox:
         if len(self.unreadable) < limits.PEOPLE:
             self.unreadable.add(pubkey)
 
-    def _count(self, reason: str) -> None:
+    def count(self, reason: str) -> None:
+        """One more was dropped for this reason."""
         if reason not in self.dropped and len(self.dropped) >= limits.DROP_REASONS:
             reason = "other reasons"
         self.dropped[reason] = self.dropped.get(reason, 0) + 1

@@ -300,6 +300,10 @@ class SpaceSession:
 
     def receive(self, event: SpaceEvent, signed: Event) -> None:
         """See `Ears`."""
+        admission, now = self._parts.admission, self._wire.now()
+        if isinstance(event, PeerJoined) and admission.is_dated_back(event, now):
+            self._inbox.count("a JOIN dated back before the lock")
+            return
         self.state.apply(event)
         self._roster.touch(event.signer)
         match event:
