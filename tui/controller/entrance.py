@@ -31,11 +31,13 @@ RELAY_SECONDS = 5.0  # for a first relay to answer before an intent fails
 
 
 class Door(NamedTuple):
-    """The space that is to be entered, the relays it is held on, and how to create it, if new."""
+    """The space that is to be entered, the relays it is held on, and how it was created, or is to
+    be if it is new."""
 
     space: SpaceRef
     relays: tuple[str, ...]
     create: SpaceCreation | None = None
+    created: SpaceCreated | None = None
 
 
 class Entrance:
@@ -93,7 +95,7 @@ class Entrance:
         space = created.space
         relays = await self._relays.of_space(created.relays, space.host, me)
         self._board.occurred(SpaceFound(str(space), space.host, space.id, created.name))
-        return Door(space, relays)
+        return Door(space, relays, created=created)
 
     async def _created(self, space: SpaceRef) -> SpaceCreated | None:
         """How we have created a space, if we have."""

@@ -193,6 +193,7 @@ class Stay:
             now=self._now,
             monotonic=self._monotonic,
             rng=self._rng,
+            created=door.created,
         )
         self.session.hidden = self._people.hidden
         self._room.watch(self.session)
