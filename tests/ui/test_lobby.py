@@ -44,6 +44,12 @@ async def test_enter_joins_with_the_microphone_closed(start) -> None:
         assert ui.intents == [JoinSpace(ref, muted=True)]
 
 
+async def test_without_a_relay_nothing_is_said_of_what_is_live(start) -> None:
+    gone = {"wss://old.example": RelayView("wss://old.example", "waiting", "connection refused")}
+    async with start(msgspec.structs.replace(samples.lobby(), spaces={}, relays=gone)) as ui:
+        assert "No relay has answered yet." in ui.text() and "No live" not in ui.text()
+
+
 async def test_the_empty_lobby_says_what_each_relay_does(start) -> None:
     empty = msgspec.structs.replace(samples.lobby(), spaces={})
     async with start(empty) as ui:

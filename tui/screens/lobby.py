@@ -36,6 +36,7 @@ _STATE = {
 }
 _KIND = {"space": "", "room": "room of another app", "stream": "stream of another app"}
 _SEARCH = "words · #topic · lang:de · host:name · is:scheduled · follows"
+_UNANSWERED = "No relay has answered yet."
 
 
 class LobbyScreen(SpacesScreen, inherit_bindings=False):
@@ -177,9 +178,10 @@ class LobbyScreen(SpacesScreen, inherit_bindings=False):
             return [(), [indent, ("No space matches the filter; esc shows all.", "muted")]]
         if view.me.key == "none":
             return [(), [indent, ("You have no key yet. K lets you choose one.", "strong")]]
+        answered = any(relay.state == "connected" for relay in view.relays.values())
         rows: list[Parts] = [
             (),
-            [indent, ("No live spaces right now.", "strong")],
+            [indent, ("No live spaces right now." if answered else _UNANSWERED, "strong")],
             [
                 indent,
                 ("Spaces appear here as soon as a relay tells of one. n opens your own.", "muted"),
