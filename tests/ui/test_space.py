@@ -207,6 +207,20 @@ async def test_a_long_problem_takes_two_rows(start) -> None:
         await ui.see_not("plug one in")
 
 
+async def test_no_sound_at_all_is_said_with_what_helps(start) -> None:
+    why = "cannot be opened: Error querying device -1"
+    install = "PulseAudio and PipeWire also need: apt install libportaudio2 libasound2-plugins"
+    audio = AudioView(
+        speaker_problem=f"the speaker 'default' {why}",
+        microphone_problem=f"the microphone 'default' {why}",
+        hint=f"is a sound server running? {install}",
+    )
+    first = msgspec.structs.replace(samples.space("speaker"), audio=audio)
+    async with start(first, size=(80, 24)) as ui:
+        await ui.until(lambda: install in " ".join(ui.line("problem").split()))
+        assert "the speaker 'default' and the microphone 'default'" in ui.line("problem")
+
+
 async def test_a_change_of_role_is_said(start) -> None:
     async with start(samples.space()) as ui:
         assert ui.line("notice") == ""

@@ -13,6 +13,7 @@ from tui.config import limits
 from tui.controller.lobby import summary
 from tui.controller.search import Search
 from tui.controller.views import SpaceSummary
+from tui.nostr.keys import LocalSigner, SecretKey
 from tui.nostr.pool import Pool
 from tui.nostr.relay import RelayStatus
 from tui.spaces.lobby import Lobby
@@ -47,6 +48,7 @@ def run(arguments: Arguments) -> int:
 
 async def _ask(relays: tuple[str, ...]) -> list[SpaceSummary]:
     async with Pool(relays) as pool:
+        pool.signer = LocalSigner(SecretKey.generate())  # for relays that only ask for somebody
         lobby = Lobby(pool, changed=lambda space: None, now=time.time)
         lobby.open()
         try:
@@ -64,8 +66,14 @@ async def _ask(relays: tuple[str, ...]) -> list[SpaceSummary]:
 
 def unreachable(status: dict[str, RelayStatus]) -> str:
     """What to say when no relay answers."""
-    reasons = (f"{relay.url}: {relay.reason or relay.state}" for relay in status.values())
+    reasons = (f"{relay.url}: {_silence(relay)}" for relay in status.values())
     return f"no relay can be reached ({'; '.join(reasons)})"
+
+
+def _silence(relay: RelayStatus) -> str:
+    if relay.reason or relay.state != "connected":
+        return relay.reason or relay.state
+    return "does not let us in" if relay.auth == "refused" else "does not answer"
 
 
 def _may_say_more(relay: RelayStatus, lobby: Lobby) -> bool:

@@ -348,7 +348,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             sound.show_line(sound_line(view, space), relay_summary(view))
         problem = audio_problem(view)
         lines = self.query_one("#problem", Lines)
-        rows = wrap(problem, self.size.width - 2, 2)
+        rows = wrap(problem, self.size.width - 2, 3)
         lines.set_class(not problem, "-none")
         lines.styles.height = max(1, len(rows))
         lines.show(lambda _width: [[(row, "warn")] for row in rows])

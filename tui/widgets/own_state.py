@@ -107,12 +107,17 @@ def sound_line(view: View, space: SpaceView) -> Parts:
     return [("no sound yet, looking for somebody to hear it from", "muted")]
 
 
+_CANNOT = " cannot be opened: "
+
+
 def audio_problem(view: View) -> str:
     """What is wrong with the devices, and what helps; "" while nothing is."""
     audio = view.audio
-    problems = list(
-        dict.fromkeys(p for p in (audio.speaker_problem, audio.microphone_problem) if p)
-    )
+    speaker, microphone = audio.speaker_problem, audio.microphone_problem
+    what, _, why = speaker.partition(_CANNOT)
+    if why and microphone.endswith(f"{_CANNOT}{why}"):  # said once: what helps must not be cut off
+        speaker, microphone = "", f"{what} and {microphone}"
+    problems = list(dict.fromkeys(filter(None, (speaker, microphone))))
     if not problems:
         return ""
     hint = f" — {clean(audio.hint)}" if audio.hint else ""
