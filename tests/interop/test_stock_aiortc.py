@@ -1,7 +1,6 @@
 """aiortc as it comes, at the other end: a plain peer without channel."""
 
 import asyncio
-import fractions
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -9,59 +8,12 @@ from typing import Any
 import aioice.ice
 import numpy as np
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamTrack
-from av import AudioFrame
 
-from tui.audio.packet import FRAME, RATE, OpusPacket
+from tests.interop.stock import Sine, Stock
+from tui.audio.packet import OpusPacket
 from tui.rtc.peer import Peer, PeerSettings
 
 Make = Callable[..., Any]
-
-
-class Sine(MediaStreamTrack):
-    kind = "audio"
-
-    def __init__(self, hertz: int) -> None:
-        super().__init__()
-        self._hertz, self._place, self._began = hertz, 0, time.monotonic()
-
-    async def recv(self) -> AudioFrame:
-        times = (np.arange(FRAME) + self._place) / RATE
-        samples = (np.sin(2 * np.pi * self._hertz * times) * 12_000).astype(np.int16)
-        frame = AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts = RATE, self._place
-        frame.time_base = fractions.Fraction(1, RATE)
-        self._place += FRAME
-        await asyncio.sleep(max(0, self._began + self._place / RATE - time.monotonic()))
-        return frame
-
-
-class Stock:
-    """A plain connection, and the samples of each track that it gets."""
-
-    def __init__(self) -> None:
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.samples: list[list[np.ndarray[Any, Any]]] = []
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.connection.on("track", self._listen)
-
-    def _listen(self, track: MediaStreamTrack) -> None:
-        self.samples.append([])
-        self.tasks.add(asyncio.create_task(self._hear(track, self.samples[-1])))
-
-    async def _hear(self, track: MediaStreamTrack, samples: list[np.ndarray[Any, Any]]) -> None:
-        while True:
-            frame = await track.recv()
-            assert isinstance(frame, AudioFrame)
-            samples.append(frame.to_ndarray().reshape(-1, 2)[:, 0])
-
-    async def offer(self) -> str:
-        await self.connection.setLocalDescription()
-        return self.connection.localDescription.sdp
-
-    async def accept(self, kind: str, sdp: str) -> None:
-        await self.connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
 
 
 class Ours:
@@ -92,10 +44,7 @@ async def ends(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Ours, Sto
     ours, stock = Ours(), Stock()
     yield ours, stock
     await ours.peer.close()
-    await stock.connection.close()
-    for task in stock.tasks:
-        task.cancel()
-    await asyncio.gather(*stock.tasks, return_exceptions=True)
+    await stock.close()
 
 
 async def test_it_answers_our_offer_and_hears_every_slot(

@@ -50,7 +50,8 @@ class Link(msgspec.Struct):
 class Connections:
     """All connections of one session; `spawn` starts its tasks.
 
-    `changed(pubkey, state)` hears of `connecting`, `connected`, `failed`, `closed`.
+    `changed(pubkey, state)` hears of `connecting`, `connected`, `failed`, `closed`, and
+    `avoided(pubkey, why)` of whom our own settings keep us from asking.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Connections:
         settings: PeerSettings,
         spawn: Spawn,
         changed: Callable[[str, str], None],
+        avoided: Callable[[str, str], None],
         monotonic: Callable[[], float],
         nonce: Callable[[], str],
     ) -> None:
@@ -74,6 +76,7 @@ class Connections:
         self._settings = settings
         self._spawn = spawn
         self._changed = changed
+        self._avoided = avoided
         self._nonce = nonce
         self.links: dict[str, Link] = {}
         self.refusals: OrderedDict[str, str] = OrderedDict()
@@ -124,6 +127,7 @@ class Connections:
             return
         if not self._wire.may_signal(other):
             self._refuse(other, SEALED_ONLY)
+            self._avoided(other, SEALED_ONLY)
             return
         self._begin(self._asking, other, connection)
 

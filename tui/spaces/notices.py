@@ -15,6 +15,7 @@ LINES = 5  # refused acts of one person that are logged at once, and then
 LINE_SECONDS = 30.0  # one in so many seconds; the journal has them all
 CROWD_LINES = 30  # the same of everybody together: keys are free
 CROWD_SECONDS = 5.0
+AVOIDED_SECONDS = 600.0  # between two lines on whom our settings keep us from
 REFUSED = "moderation without authority"
 
 
@@ -36,6 +37,7 @@ class Notices:
         self._bars_changed = bars_changed
         self._pace = Throttle(LINES, LINE_SECONDS, monotonic)
         self._crowd_pace = Throttle(CROWD_LINES, CROWD_SECONDS, monotonic)
+        self._avoided_pace = Throttle(1, AVOIDED_SECONDS, monotonic)
         self.dropped: Counter[str] = Counter()
         self._roles: dict[str, Role] = {}
         self._barred: set[str] = set()
@@ -71,6 +73,11 @@ class Notices:
         for event_id in judged:
             self._log_refusal(event_id)
         return touched
+
+    def avoided(self, pubkey: str, why: str) -> None:
+        """Our own settings keep us from connecting to somebody whom we would listen to."""
+        if self._avoided_pace.allows(pubkey):
+            self._observer.log("warning", f"not connected to {self._name_of(pubkey)}: {why}")
 
     def _tell_bar(self, pubkey: str) -> None:
         act = self._state.last_act(pubkey)

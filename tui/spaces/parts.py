@@ -108,6 +108,28 @@ class Parts:
             muted=settings.muted,
             monotonic=monotonic,
         )
+        self.chat = Chat(
+            room_address(space),
+            pool=pool,
+            now=now,
+            me=me,
+            deliver=self.wire.deliver,
+            spawn=self.tasks.spawn,
+            on_changed=observer.chat_changed,
+            on_reacted=observer.reacted,
+            may_show=lambda pubkey: not self.state.is_barred(pubkey),
+            name_of=self.name_of,
+            seal=self.access.seal if self.access else None,
+            unseal=self.access.open if self.access else None,
+            relays=settings.relays or None,
+        )
+        self.notices = Notices(
+            self.state,
+            observer,
+            name_of=self.name_of,
+            bars_changed=self.chat.look_again,
+            monotonic=monotonic,
+        )
         self.connections = Connections(
             self.state,
             self.wire,
@@ -116,6 +138,7 @@ class Parts:
             settings=settings.peer,
             spawn=self.tasks.spawn,
             changed=ears.connection_changed,
+            avoided=self.notices.avoided,
             monotonic=monotonic,
             nonce=lambda: f"{rng.getrandbits(64):016x}",
         )
@@ -144,28 +167,6 @@ class Parts:
             self.moderator,
             observer,
             linked=self.connections.links.__contains__,
-            monotonic=monotonic,
-        )
-        self.chat = Chat(
-            room_address(space),
-            pool=pool,
-            now=now,
-            me=me,
-            deliver=self.wire.deliver,
-            spawn=self.tasks.spawn,
-            on_changed=observer.chat_changed,
-            on_reacted=observer.reacted,
-            may_show=lambda pubkey: not self.state.is_barred(pubkey),
-            name_of=self.name_of,
-            seal=self.access.seal if self.access else None,
-            unseal=self.access.open if self.access else None,
-            relays=settings.relays or None,
-        )
-        self.notices = Notices(
-            self.state,
-            observer,
-            name_of=self.name_of,
-            bars_changed=self.chat.look_again,
             monotonic=monotonic,
         )
 
