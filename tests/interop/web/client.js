@@ -1,18 +1,22 @@
 // An ordinary web client of the Nostr Spaces draft: plain JSON signalling, one track, no data
-// channel, nothing of ours. `new Client(...)`, then `join`, `requestSpeech`, `heard`.
+// channel, nothing of ours. `new Client(...)`, then `create` or `join`, `requestSpeech`, `heard`,
+// and for who may: `promote`, `demote`, `remove`.
 "use strict";
 
 const KIND = {
-  join: 31101, leave: 31102, reserve: 31103, confirm: 31104, drop: 31105,
+  create: 1000, close: 1001, remove: 31106, cohost: 31108, join: 31101, leave: 31102, reserve: 31103, confirm: 31104, drop: 31105,
   promote: 31107, demote: 31109, offer: 21102, answer: 21103, ice: 21104, request: 21105,
 };
 
 class Client {
   constructor(url, host, space) {
-    Object.assign(this, { url, host, space });
     this.secret = NostrTools.generateSecretKey();
     this.me = NostrTools.getPublicKey(this.secret);
-    this.role = "listener";
+    Object.assign(this, { url, space, host: host ?? this.me });
+    this.role = this.host === this.me ? "host" : "listener";
+    this.hands = [];
+    this.ended = "";
+    this.ahead = 0; // seconds by which our clock is
     this.pending = new Map(); // pubkey -> { type, asking, pc?, candidates }
     this.connections = new Map(); // pubkey -> RTCPeerConnection
     this.dated = new Map(); // d -> the second of our last event with it
@@ -21,20 +25,43 @@ class Client {
     this.context = new AudioContext();
   }
 
-  async join(name) {
+  // A space of our own.
+  async create(name) {
     this.relay = await NostrTools.Relay.connect(this.url);
+    const host = { publicKey: this.me, networkMetrics: {} };
+    await this.say(KIND.create, { id: this.space, name, host }, []);
+    return this.join(name, 3);
+  }
+
+  async join(name, maxAudioOutputs = 0) {
+    this.relay ??= await NostrTools.Relay.connect(this.url);
     const since = Math.floor(Date.now() / 1000) - 5;
     const here = { "#s": [this.space], since };
-    this.relay.subscribe([{ kinds: Object.values(KIND), "#p": [this.me], ...here }], {
+    const ofAll = [KIND.request, KIND.close];
+    this.relay.subscribe([
+      { kinds: Object.values(KIND), "#p": [this.me], ...here }, { kinds: ofAll, ...here },
+    ], {
       onevent: (event) => this.handle(event).catch((error) => this.log.push(String(error))),
     });
-    const metrics = { downloadSpeedKbps: "5000", uploadSpeedKbps: 1000, maxAudioOutputs: 0 };
+    const metrics = { downloadSpeedKbps: "5000", uploadSpeedKbps: 1000, maxAudioOutputs };
     await this.say(KIND.join, { name, publicKey: this.me, networkMetrics: metrics }, [
       ["d", [this.space, this.host, this.me].join("||")],
     ]);
-    await this.ask(this.host, "consumer");
+    if (this.role !== "host") await this.ask(this.host, "consumer");
     return this.me;
   }
+
+  promote(other) { return this.act(KIND.promote, other); }
+  demote(other) { return this.act(KIND.demote, other); }
+  remove(other, reason) { return this.act(KIND.remove, other, { reason }); }
+
+  async act(kind, other, content = "") {
+    await this.say(kind, content, [
+      ["p", other], ["d", [this.space, this.host, other].join("||")],
+    ]);
+  }
+
+  speaks() { return this.role !== "listener"; }
 
   async requestSpeech() {
     await this.say(KIND.request, "", []); // no `p`, no `d`: so some clients write it
@@ -43,7 +70,8 @@ class Client {
   async say(kind, content, tags) {
     // Of two events with one d and second a relay keeps only one: the later one is dated later.
     const d = tags.find(([name]) => name === "d")?.[1] ?? "";
-    const created_at = Math.max(Math.floor(Date.now() / 1000), (this.dated.get(d) ?? 0) + !!d);
+    const now = Math.floor(Date.now() / 1000) + this.ahead;
+    const created_at = Math.max(now, (this.dated.get(d) ?? 0) + !!d);
     this.dated.set(d, created_at);
     const event = NostrTools.finalizeEvent({
       kind,
@@ -68,14 +96,27 @@ class Client {
     this.log.push(`${event.kind} from ${from.slice(0, 8)}`);
     switch (event.kind) {
       case KIND.promote:
-        this.role = "speaker";
+      case KIND.cohost:
+        this.role = event.kind === KIND.cohost ? "cohost" : "speaker";
         await this.ask(this.host, "mutual");
         break;
       case KIND.drop:
         if (pending && !pending.pc) this.pending.delete(from);
+        this.connections.get(from)?.close();
+        this.connections.delete(from);
         break;
       case KIND.demote:
         this.role = "listener";
+        await this.ask(this.host, "consumer");
+        break;
+      case KIND.remove:
+        this.leave(`removed: ${content.reason ?? ""}`);
+        break;
+      case KIND.close:
+        if (from === this.host) this.leave("closed");
+        break;
+      case KIND.request:
+        if (from !== this.me) this.hands.push(from);
         break;
       case KIND.reserve:
         if (pending?.asking && pending.type === "mutual" && this.me < from) break;
@@ -117,6 +158,12 @@ class Client {
     }
   }
 
+  leave(why) {
+    this.ended = why;
+    for (const pc of this.connections.values()) pc.close();
+    this.connections.clear();
+  }
+
   flush(pending) {
     for (const candidate of pending.candidates.splice(0)) pending.pc.addIceCandidate(candidate);
   }
@@ -124,7 +171,7 @@ class Client {
   connect(other, pending) {
     const pc = new RTCPeerConnection({ iceServers: [] });
     pending.pc = pc;
-    const track = this.role === "speaker" ? this.microphone() : null;
+    const track = this.speaks() ? this.microphone() : null;
     if (pending.asking) {
       if (track) pc.addTrack(track);
       else for (let slot = 0; slot < 2; slot++) pc.addTransceiver("audio", { direction: "recvonly" });
