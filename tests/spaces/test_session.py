@@ -1,5 +1,6 @@
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -138,6 +139,27 @@ async def test_a_relay_that_does_not_answer_delays_neither_host_nor_guest(
     assert first.diary.joins == 1
     complaints = [line for line in second.diary.lines if "refused" in line]
     assert len(complaints) <= 1
+
+
+async def test_a_relay_that_was_away_is_told_what_it_missed(
+    sit: Sit, until: Until, relay: RelayServer, host: LocalSigner, guest: LocalSigner,
+    stranger: LocalSigner,
+) -> None:  # fmt: skip
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    urls = (relay.url, f"ws://127.0.0.1:{port}")
+    first = await sit(host, create=SpaceCreation("Tea"), urls=urls)
+    second = await sit(guest)
+    await until(lambda: first.session.is_present(guest.pubkey))
+    second.session.request_speech()
+    await until(lambda: first.session.hand_since(guest.pubkey))
+    first.session.promote(guest.pubkey)
+    await until(lambda: second.sees(guest.pubkey, Role.SPEAKER))
+    async with RelayServer(port=port):
+        third = await sit(stranger, urls=(urls[1],))
+        await until(lambda: third.session.state.role_of(guest.pubkey) is Role.SPEAKER)
+        await until(lambda: third.session.state.created)
+        await until(lambda: third.session.state.announced)
 
 
 async def test_a_space_that_no_relay_takes_ends_before_it_began(

@@ -3,9 +3,10 @@
 The lock lives here, too: nobody else may say who is let in to a space that is locked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from tui.config import limits
+from tui.nostr.event import Event
 from tui.spaces.events import SpaceCreated
 from tui.spaces.roles import Role
 from tui.spaces.rooms import write_announcement
@@ -58,6 +59,11 @@ class Announcer:
         if urgent or waited >= (CHANGE_SECONDS if changed else REFRESH_SECONDS):
             self._announced = news
             self._say(created, now)
+
+    async def tell_again(self, past: Sequence[Event], relays: Iterable[str]) -> None:
+        """Bring relays that were away what they have missed: who comes by them finds the space."""
+        await self._wire.bring(past, relays)
+        self._announced = ()
 
     def end(self) -> None:
         """Announce that the space has ended."""

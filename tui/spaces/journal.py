@@ -8,6 +8,8 @@ from tui.config import limits
 from tui.nostr.event import Event, encode_event
 from tui.spaces import codec
 from tui.spaces.events import (
+    CREATE_SPACE,
+    LASTING_KINDS,
     CohostPromoted,
     MuteRequested,
     PeerDemoted,
@@ -111,6 +113,17 @@ class Journal:
         """The signed events as JSON, one a line, in order; anybody may check them again."""
         return (encode_event(line.event).decode() for line in self._lines)
 
+    def lasting(self) -> list[Event]:
+        """What relays are to keep: the creation and the honoured acts, the newest about each."""
+        kinds = (CREATE_SPACE, *LASTING_KINDS)
+        honoured = (
+            line.event
+            for line in self._lines
+            if line.event.kind in kinds and self._state.refusal(line.found) == ""
+        )
+        newest = {(event.kind, event.pubkey, _d(event)): event for event in honoured}
+        return list(newest.values())
+
     def _changes_lock(self, found: SpaceAnnounced) -> bool:
         """An announcement is said again and again; it is an act only where it turns the lock."""
         at, *before = self._lock
@@ -153,3 +166,7 @@ class Journal:
             self._size -= line.size
             self.forgotten += 1
         self._lines = sorted(self._known.values())
+
+
+def _d(event: Event) -> str:
+    return next((tag[1] for tag in event.tags if tag[0] == "d" and len(tag) > 1), event.id)

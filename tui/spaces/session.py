@@ -266,7 +266,9 @@ class SpaceSession:
         """Once a second: what time and relays have brought."""
         if self.announcer is not None:
             self.announcer.look()
-        if self._inbox.take_arrivals():  # a relay that was away has missed us
+        if arrivals := self._inbox.take_arrivals():  # a relay that was away has missed us
+            if self.announcer is not None:
+                self._tasks.spawn(self.announcer.tell_again(self.journal.lasting(), arrivals))
             self._visit.say_again()
             self._speech.show_again()
         if missing := self.state.take_missing():

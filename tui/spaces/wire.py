@@ -7,11 +7,12 @@ what is said again and again only the newest that waits is signed at all.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 from tui.config import limits
 from tui.nostr.event import Draft, Event
+from tui.nostr.filter import Filter
 from tui.nostr.keys import Signer
 from tui.nostr.nip44 import InvalidPayload
 from tui.nostr.pool import Pool
@@ -127,6 +128,19 @@ class Wire:
         said.answered = asyncio.get_running_loop().create_future()
         self._put(said)
         return await said.answered
+
+    async def bring(self, past: Sequence[Event], relays: Iterable[str]) -> None:
+        """Give relays what they lack of these events, which others may have signed."""
+        if not past:
+            return
+        here: dict[str, tuple[str, ...]] = {"s": (self._state.space.id,)}
+        known = Filter(kinds=tuple({event.kind for event in past}), tags=here)
+        for relay in relays:
+            had = {event.id for event in await self._pool.fetch([known], relays=(relay,))}
+            for event in past:
+                status = self._pool.status().get(relay)
+                if event.id not in had and status is not None and status.state == "connected":
+                    await self._pool.publish(event, relays=(relay,))
 
     async def flush(self) -> None:
         """Wait until everything said so far was answered by the relays, or given up."""
