@@ -169,3 +169,31 @@ async def test_an_act_dated_ahead_is_undone_at_once(world: Any, until: Until) ->
     await until(lambda: ann.me in host.session.queue)
     host.session.promote(ann.me)
     await world.agree(ann, Role.SPEAKER)
+
+
+async def test_who_was_a_cohost_moderates_no_more_by_dating_back(world: Any, until: Until) -> None:
+    host = await world.host()
+    speaker = await world.guest(3, role=Role.SPEAKER)
+    rogue = await world.rogue(role=Role.COHOST)
+    troll, accomplice, victim = mob = world.mob(3)
+    await rogue.line.flood(one.join("somebody") for one in mob)
+    await until(lambda: host.sees(*mob))
+    host.session.remove(troll.me, "noise")
+    await until(lambda: all(seat.session.state.is_barred(troll.me) for seat in world.seats))
+    before = holds(host)
+    moderated = max(host.session.state.last_act(who.me).at for who in (rogue, troll)) + 1
+    await until(lambda: time.time() > moderated + 1)
+    host.session.demote(rogue.me)
+    await world.agree(rogue, Role.LISTENER)
+    acts = [
+        rogue.act(events.PROMOTE_SPEAKER, accomplice.me, at=moderated),
+        rogue.act(events.REMOVE_PEER, victim.me, at=moderated),
+        rogue.act(events.DEMOTE_TO_PEER, speaker.me, at=moderated),
+        rogue.act(events.DEMOTE_TO_PEER, troll.me, at=moderated),
+    ]
+    await rogue.line.flood(acts)
+    judged = [act["id"] for act in acts]
+    await until(lambda: all(host.session.state.verdict(id_) == "" for id_ in judged))
+    roles, barred, *_ = await agree(world, 5)
+    assert roles == {who: role for who, role in before[0].items() if who != rogue.me}
+    assert {(target, reason) for target, _, reason in barred} == {(troll.me, "noise")}

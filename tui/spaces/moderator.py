@@ -71,6 +71,8 @@ class Moderator:
         self._undo: _Undo | None = None
         self._acted: dict[str, int] = {}  # when co-hosts have last done something
         self._cohosts: set[str] = set()
+        self._fallen: set[str] = set()  # who ceased to moderate since we came
+        self._since = wire.now()
         self.later: set[str] = set()
 
     @property
@@ -168,6 +170,8 @@ class Moderator:
         """Somebody has done something to somebody; if they may, ours on them comes after it."""
         if self._state.role_of(act.signer) is Role.COHOST:
             self._acted[act.signer] = max(act.at, self._acted.get(act.signer, 0))
+        elif self._announcer is not None and act.signer in self._cohosts | self._fallen:
+            self._take_back(act)
 
     def heard(self, hand: SpeechAsked) -> None:
         """A hand went up: the yes of somebody whom we have asked to speak."""
@@ -211,6 +215,7 @@ class Moderator:
         state, writer = self._state, self._writer
         before = self._cohosts
         self._cohosts = {who for who in state.speaking if state.role_of(who) is Role.COHOST}
+        self._fallen = (self._fallen | before) - self._cohosts
         for act in (act for who in before - self._cohosts for act in state.in_force(who)):
             at = self._date(act.target)
             match act:
@@ -220,6 +225,24 @@ class Moderator:
                     self._wire.say(writer.remove(at, act.target, act.reason))
                 case PeerInvited():
                     self._wire.say(writer.invite(at, act.target))
+
+    def _take_back(self, act: Moderation) -> None:
+        """The host undoes what comes only after its signer has ceased to moderate.
+
+        Dated back to when they did, it counts for everybody.
+        """
+        state, target = self._state, act.target
+        if act.at < self._since or act.signer == target or state.last_act(target) != act:
+            return  # of the past, for themselves, or without effect
+        before = state.standing_at(target, act.at, act.id)
+        if isinstance(act, PeerInvited):
+            closed = state.access == "invite" or state.locked
+            if closed and not before.invited:
+                self._bar(target, "")
+        elif before.bar is not None:
+            self._bar(target, before.bar.reason)
+        else:
+            self._lower(target, before.role)
 
     def _send(self, pubkey: str, denial: _Denial) -> None:
         if self._state.hand_since(pubkey, self._wire.now()) is None:
