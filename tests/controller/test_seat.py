@@ -113,5 +113,5 @@ async def test_what_may_not_be_is_refused_with_who_may_or_what_is_in_the_way(roo
         client.do(intent)
         name = intents.intent_name(intent)
         assert words in (await client.hears(IntentRefused, intent=name)).reason, (who, intent)
-    people = room.host.view.participants
-    assert {one.role for one in people.values()} == {"host", "cohost", "listener"}
+    roles = {"host", "cohost", "listener"}
+    await room.host.sees(lambda view: {p.role for p in view.participants.values()} == roles)

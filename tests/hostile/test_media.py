@@ -1,6 +1,7 @@
 """Somebody who is not to be heard, or not any more, and who goes on sending."""
 
 import struct
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -68,8 +69,10 @@ async def test_who_is_removed_is_silent_everywhere_and_stays_out(
         assert not node.linked(rogue)
     drops = len(rogue.said(events.DROP_CONNECTION, host.me))
     await rogue.line.flood([rogue.join("I am somebody else")])
-    for kind in ("mutual", "provider", "consumer"):
-        await rogue.line.flood([rogue.reserve(host.me, kind)])
+    now = int(time.time())
+    for later, kind in enumerate(("mutual", "provider", "consumer")):
+        # In one second, relays would keep only one of them.
+        await rogue.line.flood([rogue.reserve(host.me, kind, at=now + later)])
     await until(lambda: len(rogue.said(events.DROP_CONNECTION, host.me)) >= drops + 3)
     assert not host.sees(rogue)
     assert host.session.link_state(rogue.me) == ""
