@@ -99,7 +99,7 @@ async def test_a_flooded_screen_answers_keys_and_shows_what_was_dropped(
             await ada.presses("question_mark", "Go to the next pane.")
             await ada.presses("escape", "Tea")
             keys += 2
-        assert keys > 2, "it took a while"
+        assert keys, "it was over before a key was answered"
         await attack.over()
     assert ada.slowest < ANSWERS_SECONDS
     await ada.presses("g", "dropped:", "space: moderation without authority")
