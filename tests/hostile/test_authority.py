@@ -133,11 +133,12 @@ async def test_what_a_cohost_did_outlives_what_they_do_when_they_are_none(
     rogue = await world.rogue(role=Role.COHOST)
     troll = world.mob(1)[0]
     speaker = await world.guest(3)
+    at = host.session.state.last_act(rogue.me).at + 1
     await rogue.line.flood(
         [
-            rogue.act(events.PROMOTE_SPEAKER, speaker.me),
+            rogue.act(events.PROMOTE_SPEAKER, speaker.me, at),
             troll.join("troll"),
-            rogue.act(events.REMOVE_PEER, troll.me, reason="noise"),
+            rogue.act(events.REMOVE_PEER, troll.me, at, reason="noise"),
         ]
     )
     await world.agree(speaker, Role.SPEAKER)
