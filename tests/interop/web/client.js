@@ -126,7 +126,7 @@ class Client {
         ]);
         break;
       case KIND.confirm:
-        if (pending?.asking) {
+        if (pending?.asking && !pending.pc) {
           const pc = this.connect(from, pending);
           await pc.setLocalDescription();
           const { type, sdp } = pc.localDescription;
