@@ -224,21 +224,25 @@ class Signal(SpaceEvent, frozen=True, kw_only=True):
 
 
 class ConnectionReserved(Signal, frozen=True, kw_only=True):
-    """RESERVE_CONNECTION (31103): the signer asks."""
+    """RESERVE_CONNECTION (31103): the signer asks. `standby`: for a second parent, which sends
+    nothing until it is asked to; others read an ordinary request."""
 
     type: ConnectionType
+    standby: bool = False
 
 
 class ConnectionConfirmed(Signal, frozen=True, kw_only=True):
     """CONFIRM_CONNECTION (31104): the signer accepts what `to` had asked."""
 
     type: ConnectionType
+    standby: bool = False
 
 
 class ConnectionDropped(Signal, frozen=True, kw_only=True):
-    """DROP_CONNECTION (31105), or the refusal of one."""
+    """DROP_CONNECTION (31105), or the refusal of one; `instead` names who may have room."""
 
     reason: str = ""
+    instead: tuple[str, ...] = ()
 
 
 class SdpOffered(Signal, frozen=True, kw_only=True):
