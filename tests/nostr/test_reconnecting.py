@@ -2,6 +2,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from tui.config import limits
@@ -89,6 +90,23 @@ async def test_the_first_attempt_may_fail(
         await until(lambda: pool.status()[relay.url].state == "waiting")
         await relay.start()
         await until(lambda: inbox.eose)
+
+
+async def test_a_relay_that_is_left_alone_for_long_is_tried_at_once_if_asked(
+    start_relay: Start, until: Any, inbox_of: Any, quick: Any
+) -> None:
+    relay = await start_relay()
+    await relay.die()
+    patient = msgspec.structs.replace(quick, retry_first=1_000.0, retry_longest=1_000.0)
+    async with Pool([relay.url], timing=patient, now=lambda: 5_000.0) as pool:
+        inbox = inbox_of(pool)
+        await until(lambda: pool.status()[relay.url].state == "waiting")
+        assert 5_500 <= pool.status()[relay.url].retry_at <= 6_000
+        await relay.start()
+        assert pool.retry_now() == 1
+        await until(lambda: inbox.eose)
+        assert pool.status()[relay.url].retry_at == 0
+        assert pool.retry_now() == 0
 
 
 @pytest.mark.parametrize(

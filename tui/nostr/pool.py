@@ -135,6 +135,13 @@ class Pool:
             task.cancel()
             await asyncio.wait([task])
 
+    def retry_now(self) -> int:
+        """Try all relays again that wait for it; how many those are."""
+        waiting = self._in_state("waiting")
+        for url in waiting:
+            self._relays[url].retry_now()
+        return len(waiting)
+
     async def wait_connected(self, timeout: float, at_least: int = 1) -> bool:
         """Wait until so many relays are connected; False after `timeout` seconds."""
         return await self._wait_until(lambda: len(self._in_state("connected")) >= at_least, timeout)

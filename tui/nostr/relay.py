@@ -10,6 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -57,6 +58,7 @@ class RelayConnection:
         self._monotonic = monotonic
         self._timing = timing or Timing()
         self._backoff = Backoff(rng, self._timing.retry_first, self._timing.retry_longest)
+        self._hurry = asyncio.Event()
         self._socket: RelaySocket | None = None
         self._learnt = False  # what the relay says of itself
         self.conversation = Conversation(
@@ -78,13 +80,24 @@ class RelayConnection:
         """Stay connected until cancelled."""
         try:
             while True:
-                self._show(state="connecting")
+                self._show(state="connecting", retry_at=0.0)
                 reason = await self._connection()
-                self._show(state="waiting", reason=reason)
-                await asyncio.sleep(self._backoff.pause())
+                await self._wait(reason)
         finally:
-            self._show(state="closed")
+            self._show(state="closed", retry_at=0.0)
             self.conversation.close()
+
+    def retry_now(self) -> None:
+        """Wait no longer for the next attempt; nothing where none is waited for."""
+        self._hurry.set()
+
+    async def _wait(self, reason: str) -> None:
+        pause = self._backoff.pause()
+        self._hurry.clear()
+        self._show(state="waiting", reason=reason, retry_at=self._now() + pause)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._hurry.wait()
 
     async def _connection(self) -> str:
         """One connection from the first attempt to its end; returns why it ended."""

@@ -22,6 +22,7 @@ class RelayStatus(msgspec.Struct, frozen=True):
 
     `auth` tells how NIP-42 stands, `name` and `limits` come from NIP-11. `refusals` are by kind of
     event, the last one of each; `forgets` are kinds that it accepted and did not give back.
+    `retry_at` is when a relay that waits is tried again, in unix seconds; 0 for all others.
     """
 
     url: str
@@ -33,3 +34,4 @@ class RelayStatus(msgspec.Struct, frozen=True):
     limits: Limitation = Limitation()
     refusals: dict[int, str] = {}
     forgets: tuple[int, ...] = ()
+    retry_at: float = 0.0
