@@ -135,3 +135,17 @@ async def test_killed_process_leaves_a_file_that_plays(tmp_path, peak):
         assert file.getnframes() >= (path.stat().st_size - 44) // 2 - 960
         heard = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
     assert peak(heard[24_000:]) == pytest.approx(440, abs=2)
+
+
+async def test_tap_gets_what_is_played(tmp_path, tone, encode):
+    tapped = []
+    path = tmp_path / "heard.wav"
+    async with open_playback(f"file:{path}") as playback:
+        playback.tap = lambda block: tapped.append(block.copy())
+        for _, packet in encode(tone(0.2)):
+            playback.push("a", packet)
+        await until(lambda: len(tapped) >= 30)
+    played = read(path)
+    given = np.concatenate(tapped)[-len(played) :]
+    assert np.abs(given).max() > 0.2
+    assert played[-len(given) :] == pytest.approx(given, abs=1e-4)

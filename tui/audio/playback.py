@@ -55,6 +55,8 @@ class Playback:
         self._gains: dict[str, float] = {}
         self._playout = Playout()
         self._playing = playing  # False where nothing will ever ask for sound
+        self.tap: Callable[[Samples], None] | None = None
+        """Given each block that is played, on the speaker's thread: what an echo is made of."""
 
     @property
     def problem(self) -> AudioUnavailable | None:
@@ -102,7 +104,10 @@ class Playback:
                 self._playout.drop(origin)
             else:
                 self._playout.push(origin, packet, arrival)
-        return self._playout.render(self._monotonic(), self._gains)
+        block = self._playout.render(self._monotonic(), self._gains)
+        if self.tap is not None:
+            self.tap(block)
+        return block
 
 
 @contextlib.asynccontextmanager
