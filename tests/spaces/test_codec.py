@@ -122,6 +122,21 @@ async def test_everything_we_write_is_read_as_it_was_meant(
         )
     drop = theirs.drop(AT, host.pubkey, "moved", "nonce")
     await says(guest, drop, events.ConnectionDropped, to=host.pubkey, reason="moved")
+    full = theirs.drop(AT, host.pubkey, "full", "nonce", (target,))
+    await says(
+        guest,
+        full,
+        events.ConnectionDropped,
+        to=host.pubkey,
+        reason="full",
+        instead=(target,),
+    )
+    for write, kind in (
+        (theirs.reserve, events.ConnectionReserved),
+        (theirs.confirm, events.ConnectionConfirmed),
+    ):
+        draft = write(AT, host.pubkey, "consumer", METRICS, standby=True)
+        await says(guest, draft, kind, to=host.pubkey, type="consumer", standby=True)
     for draft, kind in (
         (theirs.offer(AT, host.pubkey, "sealed"), events.SdpOffered),
         (theirs.answer(AT, host.pubkey, "sealed"), events.SdpAnswered),
@@ -625,3 +640,44 @@ def test_the_table_of_the_protocol_names_every_kind_and_tests_that_exist() -> No
         code = (folder / file).read_text(encoding="utf-8")
         assert re.search(rf"def {test}\(", code), f"{file}::{test} does not exist"
     assert text.count("test_") == 2 * len(named)
+
+
+@pytest.mark.parametrize(
+    ("content", "standby"),
+    [
+        ('{"type": "consumer", "standby": true}', True),
+        ('{"standby": true}', True),
+        ('{"type": "consumer", "standby": "yes"}', False),
+        ('{"type": "consumer", "standby": 1}', False),
+        ('{"type": "mutual", "standby": true}', False),
+        ('{"type": "consumer"}', False),
+        ("", False),
+    ],
+)
+def test_a_standby_connection_is_one_that_receives_and_says_so(
+    make: Callable[..., Event], guest: LocalSigner, host: LocalSigner, content: str, standby: bool
+) -> None:
+    for kind in (events.RESERVE_CONNECTION, events.CONFIRM_CONNECTION):
+        found = codec.decode(make(kind, guest.pubkey, content, [("p", host.pubkey)]))
+        assert isinstance(found, events.ConnectionReserved | events.ConnectionConfirmed)
+        assert found.standby is standby
+
+
+def test_a_refusal_names_a_few_others_and_nothing_else(
+    make: Callable[..., Event], guest: LocalSigner, host: LocalSigner
+) -> None:
+    crowd = [f"{number:064x}" for number in range(1_000)]
+    told: list[tuple[object, tuple[str, ...]]] = [
+        (crowd, tuple(crowd[: limits.INSTEAD])),
+        ([crowd[0], crowd[0], "Z" * 64, 7], (crowd[0],)),
+        ([None, {"a": 1}], ()),
+        ("no list", ()),
+        ({"0": crowd[0]}, ()),
+    ]
+    for instead, expected in told:
+        content = json.dumps({"reason": "full", "instead": instead})
+        found = codec.decode(
+            make(events.DROP_CONNECTION, guest.pubkey, content, [("p", host.pubkey)])
+        )
+        assert isinstance(found, events.ConnectionDropped)
+        assert (found.reason, found.instead) == ("full", expected)

@@ -179,7 +179,15 @@ def test_contents_are_json_as_the_draft_shows() -> None:
         "type": "mutual",
         "networkMetrics": metrics,
     }
+    assert content(writer.confirm(AT, ANN, "consumer", METRICS, standby=True)) == {
+        "type": "consumer",
+        "networkMetrics": metrics,
+        "standby": True,
+    }
     assert content(writer.drop(AT, ANN, "moved", "n")) == {"reason": "moved"}
+    assert content(writer.drop(AT, ANN, "", "n", [ME])) == {"instead": [ME]}
+    crowd = [f"{number:064x}" for number in range(9)]
+    assert content(writer.drop(AT, ANN, "full", "n", crowd))["instead"] == crowd[: limits.INSTEAD]
     assert content(writer.demote(AT, ANN, "later")) == {"reason": "later"}
     assert content(writer.remove(AT, ANN, "noise")) == {"reason": "noise"}
     assert writer.propose(AT, ANN, "come up?").content == "come up?"

@@ -47,6 +47,8 @@ LOBBY_ACTS = 20_000  # acts of moderation remembered in the lobby, all spaces to
 
 # Rooms of NIP-53, chat
 ROOM_STAGE = 64  # people on stage named in a space's announcement
+ROOM_RECORDERS = 8  # people named there who record
+RECORDERS = 64  # people remembered who say that they record
 CHAT_LINES = 200  # messages kept of one room, the newest
 CHAT_REACTIONS = 50  # reactions kept of one room, the newest
 CHAT_LENGTH = 1_000  # characters of one message; beyond that it is an essay
@@ -88,6 +90,7 @@ THROTTLED = 10_000  # people whose rate is remembered by one throttle; about 1.5
 WAITING_OFFERS = 256  # peers that we said yes to and whose offer has not come; about 1 MB
 HANDLED_SIGNALS = 4_096  # signalling events remembered, so that none is played back in its minute
 EARLY_REQUESTS = 64  # connection requests kept until the asker's JOIN or promotion is here
+INSTEAD = 4  # peers named in a refusal; who finds none of them free asks by what they know
 REFUSALS = 1_000  # peers remembered for having refused us
 
 # Screens
@@ -163,6 +166,7 @@ FETCH_GRACE_SECONDS = 1.0  # how long a complete fetch waits for relays that are
 SDP_BYTES = 64 * 1024  # a session description; ours has 6 kB, a browser's 8
 SDP_AUDIO_LINES = 16  # audio lines of one connection; ours offers four
 SDP_LINES = 24  # media lines of any kind; each one costs a transceiver
+CONSENT_QUESTIONS = 8  # on one path at a time; each waits 1.5 s for its answer
 CANDIDATE_CHARS = 512  # one ICE candidate
 REMOTE_CANDIDATES = 64  # ICE candidates taken of one peer; each one is checked from every address
 MEDIA_IDS = 16  # streams learnt by their RTP media id on one connection

@@ -5,11 +5,11 @@ Reads what the draft and other clients write, also where they differ from what w
 all kinds is PROTOCOL.md beside this file. Everything here is pure: no clock, no keys.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Final, TypedDict, TypeVar
 
 import msgspec
 
@@ -43,7 +43,6 @@ from tui.spaces.events import (
     ConnectionDropped,
     ConnectionReserved,
     ConnectionType,
-    IceCandidate,
     InvalidSpaceEvent,
     Metrics,
     MuteRequested,
@@ -63,6 +62,14 @@ from tui.spaces.events import (
     SpeechProposed,
     check_space_id,
     is_pubkey,
+)
+from tui.spaces.payloads import (
+    UnreadableSdp,
+    is_encrypted,
+    read_candidates,
+    read_description,
+    write_candidates,
+    write_description,
 )
 from tui.spaces.rooms import read_announcement, web_url
 from tui.spaces.share import ROOM
@@ -112,10 +119,12 @@ class _JoinContent(msgspec.Struct):
 
 class _ReasonContent(msgspec.Struct):
     reason: object = ""
+    instead: object = ()
 
 
 class _TypeContent(msgspec.Struct):
     type: str = "consumer"
+    standby: object = False
 
 
 OpenJoin = Callable[[str], str]
@@ -200,6 +209,7 @@ def _read_join(event: Event, place: _Place) -> SpaceEvent:
     content = _content(event, _JoinContent)
     latest = event.created_at + OPEN_JOIN_LIFETIME
     until = expiration(event)
+    recording = event.values("recording")
     return PeerJoined(
         **place,
         name=_text(content.name, limits.NAME_LENGTH),
@@ -208,6 +218,8 @@ def _read_join(event: Event, place: _Place) -> SpaceEvent:
         until=latest if until is None else min(until, latest),
         nip44="nip44" in event.values("enc"),
         lasting=until is None,
+        recording=max((_number(word, event.created_at) for word in recording), default=0),
+        unrecorded="no" in recording,
     )
 
 
@@ -234,15 +246,35 @@ def _act(shape: type[SpeakerPromoted | CohostPromoted | PeerInvited]) -> _Reader
 
 
 def _act_with_reason(shape: type[PeerDemoted | PeerRemoved]) -> _Reader:
-    return lambda event, place: shape(**place, target=_target(event), reason=_reason(event))
+    return lambda event, place: shape(
+        **place, target=_target(event), reason=_reason(_reasoning(event))
+    )
 
 
 def _typed(shape: type[ConnectionReserved | ConnectionConfirmed]) -> _Reader:
-    return lambda event, place: shape(**place, to=_target(event), type=_connection_type(event))
+    def read(event: Event, place: _Place) -> SpaceEvent:
+        try:
+            content = _content(event, _TypeContent)
+        except InvalidSpaceEvent:
+            content = _TypeContent()
+        kind = _connection_type(content.type)
+        standby = content.standby is True and kind == "consumer"
+        return shape(**place, to=_target(event), type=kind, standby=standby)
+
+    return read
 
 
 def _read_drop(event: Event, place: _Place) -> SpaceEvent:
-    return ConnectionDropped(**place, to=_target(event), reason=_reason(event))
+    content = _reasoning(event)
+    return ConnectionDropped(
+        **place, to=_target(event), reason=_reason(content), instead=_pubkeys(content.instead)
+    )
+
+
+def _pubkeys(value: object) -> tuple[str, ...]:
+    """A few different pubkeys; what is none in a list from outside is left out."""
+    found = value[: limits.INSTEAD] if isinstance(value, list) else []
+    return tuple(dict.fromkeys(one for one in found if isinstance(one, str) and is_pubkey(one)))
 
 
 def _sealed(shape: type[SdpOffered | SdpAnswered | CandidateFound]) -> _Reader:
@@ -287,18 +319,18 @@ def _target(event: Event) -> str:
     return target
 
 
-def _reason(event: Event) -> str:
+def _reasoning(event: Event) -> _ReasonContent:
     try:
-        return _text(_content(event, _ReasonContent).reason, limits.REASON_LENGTH)
+        return _content(event, _ReasonContent)
     except InvalidSpaceEvent:
-        return ""  # free text instead of JSON: the act counts, its reason is unknown
+        return _ReasonContent()  # free text instead of JSON: it counts, its reason is unknown
 
 
-def _connection_type(event: Event) -> ConnectionType:
-    try:
-        written = _content(event, _TypeContent).type
-    except InvalidSpaceEvent:
-        written = "consumer"
+def _reason(content: _ReasonContent) -> str:
+    return _text(content.reason, limits.REASON_LENGTH)
+
+
+def _connection_type(written: str) -> ConnectionType:
     match written:
         case "mutual":
             return "mutual"
@@ -333,50 +365,3 @@ def _number(value: object, highest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(max(0, min(value, highest)))  # 0 for NaN too: it is greater than nothing
-
-
-class UnreadableSdp(ValueError):
-    """The decrypted content of an offer, answer or candidate makes no sense."""
-
-
-def is_encrypted(content: str) -> bool:
-    """Whether the content of an offer, answer or candidate is NIP-44 rather than plain JSON."""
-    return content.lstrip()[:1] != "{"
-
-
-def read_description(content: str) -> str:
-    """The SDP in `{"sdp": "v=0..."}` or `{"sdp": {"type": ..., "sdp": "v=0..."}}`."""
-    value = _object(content).get("sdp")
-    if isinstance(value, dict):
-        value = value.get("sdp")
-    if not isinstance(value, str) or not value.startswith("v=0"):
-        raise UnreadableSdp("no session description in it")
-    return value
-
-
-def read_candidates(content: str) -> tuple[IceCandidate, ...]:
-    """The candidates in `{"ice": {...}}` or `{"ice": [{...}, ...]}`, a bounded number of them."""
-    value = _object(content).get("ice")
-    found = value if isinstance(value, list) else [value]
-    try:
-        return msgspec.convert(tuple(found[: limits.CANDIDATES]), tuple[IceCandidate, ...])
-    except msgspec.ValidationError as error:
-        raise UnreadableSdp(f"no candidate in it: {error}") from None
-
-
-def write_description(sdp: str) -> str:
-    """The content of an offer or an answer, before encryption."""
-    return msgspec.json.encode({"sdp": sdp}).decode()
-
-
-def write_candidates(candidates: Sequence[IceCandidate]) -> str:
-    """The content of an ICE_CANDIDATE, before encryption; one alone as the draft shows it."""
-    found = candidates[0] if len(candidates) == 1 else candidates
-    return msgspec.json.encode({"ice": found}).decode()
-
-
-def _object(content: str) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(content, type=dict[str, Any])
-    except BAD_JSON as error:
-        raise UnreadableSdp(str(error)) from None

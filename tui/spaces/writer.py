@@ -1,7 +1,7 @@
 """What we say in a space: unsigned drafts of every event that we write."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -61,14 +61,26 @@ class Writer:
         return self._draft(events.CLOSE_SPACE, now)
 
     def join(
-        self, now: int, name: str, metrics: Metrics, seal: Callable[[str], str] | None = None
+        self,
+        now: int,
+        name: str,
+        metrics: Metrics,
+        seal: Callable[[str], str] | None = None,
+        *,
+        recording: int = 0,
+        unrecorded: bool = False,
     ) -> Draft:
-        """JOIN_SPACE, good for `events.JOIN_LIFETIME` seconds; `seal` hides what it says."""
+        """JOIN_SPACE, good for `events.JOIN_LIFETIME` seconds; `seal` hides what its content says.
+
+        `recording` and `unrecorded` as in `PeerJoined`; everybody may read them.
+        """
         content = {"name": name, "publicKey": self._me, "networkMetrics": _metrics(metrics)}
-        until = ("expiration", str(now + events.JOIN_LIFETIME))
-        return self._draft(
-            events.JOIN_SPACE, now, content, (("enc", "nip44"), until), d=(self._me,), seal=seal
-        )
+        tags: list[Tag] = [("enc", "nip44"), ("expiration", str(now + events.JOIN_LIFETIME))]
+        if recording:
+            tags.append(("recording", str(recording)))
+        if unrecorded:
+            tags.append(("recording", "no"))
+        return self._draft(events.JOIN_SPACE, now, content, tuple(tags), d=(self._me,), seal=seal)
 
     def leave(self, now: int) -> Draft:
         """LEAVE_SPACE."""
@@ -127,19 +139,38 @@ class Writer:
         topic = f"connection {other}"
         self._keep_date(topic, min(signal.at, now + limits.DATED_AHEAD_SECONDS))
 
-    def reserve(self, now: int, asked: str, connection: ConnectionType, metrics: Metrics) -> Draft:
-        """RESERVE_CONNECTION."""
-        content = {"type": connection, "networkMetrics": _metrics(metrics)}
+    def reserve(
+        self,
+        now: int,
+        asked: str,
+        connection: ConnectionType,
+        metrics: Metrics,
+        *,
+        standby: bool = False,
+    ) -> Draft:
+        """RESERVE_CONNECTION; `standby` for a connection that is to carry nothing yet."""
+        content = _typed(connection, metrics, standby=standby)
         return self._connection(events.RESERVE_CONNECTION, now, asked, content, (self._me, asked))
 
-    def confirm(self, now: int, asking: str, connection: ConnectionType, metrics: Metrics) -> Draft:
+    def confirm(
+        self,
+        now: int,
+        asking: str,
+        connection: ConnectionType,
+        metrics: Metrics,
+        *,
+        standby: bool = False,
+    ) -> Draft:
         """CONFIRM_CONNECTION; `connection` is what the asking peer wants."""
-        content = {"type": connection, "networkMetrics": _metrics(metrics)}
+        content = _typed(connection, metrics, standby=standby)
         return self._connection(events.CONFIRM_CONNECTION, now, asking, content, (asking, self._me))
 
-    def drop(self, now: int, other: str, reason: str, nonce: str) -> Draft:
-        """DROP_CONNECTION, or the refusal of one."""
-        content = {"reason": reason} if reason else ""
+    def drop(
+        self, now: int, other: str, reason: str, nonce: str, instead: Sequence[str] = ()
+    ) -> Draft:
+        """DROP_CONNECTION, or the refusal of one; `instead` names who may have room."""
+        said = {"reason": reason, "instead": [*instead[: limits.INSTEAD]]}
+        content = {key: value for key, value in said.items() if value} or ""
         return self._connection(
             events.DROP_CONNECTION, now, other, content, (self._me, other, nonce)
         )
@@ -203,6 +234,11 @@ class Writer:
 
     def _tags(self) -> tuple[Tag, ...]:
         return (("s", self._space.id), ("h", self._space.host), ("webrtc", "spaces"))
+
+
+def _typed(connection: ConnectionType, metrics: Metrics, *, standby: bool) -> dict[str, object]:
+    content: dict[str, object] = {"type": connection, "networkMetrics": _metrics(metrics)}
+    return content | {"standby": True} if standby else content
 
 
 def _metrics(metrics: Metrics) -> dict[str, object]:
