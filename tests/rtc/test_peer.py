@@ -255,6 +255,23 @@ async def test_silence_ends_the_connection_but_our_own_sleep_does_not(
     assert 0.9 < time.monotonic() - began < SILENCE_SECONDS + 1.0
 
 
+async def test_a_ping_is_answered_in_a_round_trip(connect: Make, until: Make) -> None:
+    one, two = await connect()
+    # Until the first messages have settled, something else may be heard.
+    await until(lambda: one.peer.quiet_for > 0.3 and two.peer.quiet_for > 0.3)
+    one.peer.ping()
+    await until(lambda: one.peer.quiet_for < 0.1, 0.5)
+    assert 0 < one.peer.stats().round_trip < 0.3
+    assert two.peer.quiet_for > 0.1, "a question proves nothing"
+
+
+async def test_the_ends_of_a_path_are_told(connect: Make, side: Make) -> None:
+    assert side().peer.stats().local_type == ""
+    one, _ = await connect()
+    stats = one.peer.stats()
+    assert (stats.local_type, stats.remote_type, stats.relayed) == ("host", "host", False)
+
+
 async def _ping(one: Any, two: Any, until: Make) -> None:
     for side in (one, two):
         side.messages.clear()
@@ -307,6 +324,9 @@ async def test_reports_tell_loss_and_round_trip(
     await until(lambda: one.peer.outputs[0].report.round_trip is not None)
     assert 0 <= one.peer.outputs[0].report.round_trip < 1
     assert two.peer.stats().lost > 0
+    await until(lambda: two.peer.stats().loss > 0)
+    assert 0.1 < two.peer.stats().loss < 0.4
+    assert 0 < two.peer.stats().jitter < 0.5
     sending.cancel()
 
 

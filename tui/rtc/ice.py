@@ -11,16 +11,16 @@ from collections.abc import Callable
 import msgspec
 from aioice import Candidate as IceCandidate
 from aioice import Connection, stun
+from aioice.ice import CandidatePair
 from aioice.mdns import is_mdns_hostname
 
 from tui.config import limits
 
 LOOPBACK = "127.0.0.1"
-CONSENT_SECONDS = 1.0
-CONSENT_FAILURES = 3
-"""Consent checks without an answer, one a second, until the path is given up."""
+CONSENT_SECONDS = 3.0
+"""Of questions without an answer; then the path is given up, whatever else arrives on it."""
 LIVELY_CONSENT_SECONDS = 5.0
-"""Between two checks while the other side is heard anyway; each costs both sides a signature."""
+"""Between two questions while the other side is heard; each costs both sides a signature."""
 
 _CANDIDATE = re.compile(
     r"(?:a=)?(?:candidate:)?([\w+/]{1,32}) 1 udp (\d{1,10}) ([\w.:-]{1,253}) (\d{1,5})"
@@ -80,47 +80,72 @@ def offer_loopback(connection: Connection) -> None:
 
 
 class Consent:
-    """Keeps asking whether the path still holds, in place of aioice, which takes half a minute."""
+    """Asks the other side whether the path still holds (RFC 7675).
 
-    def __init__(self, connection: Connection, on_lost: Callable[[], None]) -> None:
+    In place of aioice, which takes half a minute to tell and keeps to itself how long an answer
+    took. `on_answer` gets the seconds.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        on_answer: Callable[[float], None],
+        monotonic: Callable[[], float],
+    ) -> None:
         self._connection = connection
-        self._on_lost = on_lost
-        self._due = asyncio.Event()
+        self._on_answer = on_answer
+        self._monotonic = monotonic
+        self._asking: set[asyncio.Task[None]] = set()
         self._asked_at = 0.0
+        self._unanswered_since: float | None = None
         connection.query_consent = self._run  # type: ignore[method-assign]
 
-    def tick(self, now: float, *, lively: bool) -> None:
-        """Asks when it is time to; `lively` says whether the other side was heard just now."""
-        if now - self._asked_at >= (LIVELY_CONSENT_SECONDS if lively else CONSENT_SECONDS):
-            self._asked_at = now
-            self._due.set()
+    def tick(self, now: float, *, every: float) -> bool:
+        """Asks if the last question is `every` seconds old; False once the path is lost.
+
+        It is when a whole `CONSENT_SECONDS` of questions got no answer.
+        """
+        if now - self._asked_at >= every:
+            self.ask(now)
+        since = self._unanswered_since
+        return since is None or now - since < CONSENT_SECONDS
+
+    def ask(self, now: float) -> None:
+        """Asks at once."""
+        pair = self._connection._nominated.get(1)
+        if pair is None or len(self._asking) >= limits.CONSENT_QUESTIONS:
+            return
+        self._asked_at = now
+        if self._unanswered_since is None:
+            self._unanswered_since = now
+        task = asyncio.create_task(self._ask(pair, now))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    def forget(self) -> None:
+        """Forgets questions without an answer: it was we who slept."""
+        self._unanswered_since = None
+
+    def close(self) -> None:
+        """Asks no more."""
+        for task in self._asking:
+            task.cancel()
 
     async def _run(self) -> None:
-        """What aioice starts once it is connected, and cancels when it closes."""
-        connection = self._connection
-        if connection._closing:
-            return  # closed while it connected: aioice starts this all the same, and forgets it
-        failures = 0
-        while failures < CONSENT_FAILURES:
-            await self._due.wait()
-            self._due.clear()
-            failures = 0 if await self._ask() else failures + 1
-        self._on_lost()
-        # close() waits for this task, which is itself: it must not find it.
-        connection._query_consent_task = None
-        await connection.close()
+        """What aioice starts once it is connected, and cancels when it closes: nothing."""
 
-    async def _ask(self) -> bool:
-        pair = self._connection._nominated[1]
-        key = (self._connection.remote_password or "").encode()
+    async def _ask(self, pair: CandidatePair, asked_at: float) -> None:
         request = self._connection.build_request(pair, nominate=False)
+        key = (self._connection.remote_password or "").encode()
         try:
             await pair.protocol.request(
-                request, pair.remote_addr, integrity_key=key, retransmissions=0
+                request, pair.remote_addr, integrity_key=key, retransmissions=1
             )
         except stun.TransactionError:
-            return False
-        return True
+            return
+        self._unanswered_since = None
+        self._on_answer(self._monotonic() - asked_at)
 
 
 def _check_address(host: str, loopback: bool) -> None:

@@ -80,6 +80,11 @@ class Input:
         """Packets of the present stream that never came, retransmissions taken off."""
         return max(0, self._statistics.packets_lost) if self._ssrc is not None else 0
 
+    @property
+    def jitter(self) -> float:
+        """Seconds by which arrivals of the present stream vary (RFC 3550, 6.4.1)."""
+        return self._statistics.jitter / RATE
+
     def sender_report(self, report: RtcpSrPacket) -> None:
         """Notes the other side's sender report, so that ours tells it the round trip."""
         if report.ssrc == self._ssrc:

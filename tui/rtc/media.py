@@ -74,7 +74,8 @@ class Media:
         self._heard = heard
         self._monotonic = monotonic
         self._report_due = monotonic() + 1.0
-        self._written = self._written_before = 0
+        self.written = 0
+        """Datagrams that went out."""
         self._enqueue = self.connection.data_received
         self.connection.data_received = self._datagram  # type: ignore[method-assign]
 
@@ -120,19 +121,18 @@ class Media:
             self.drops["not encrypted"] += 1
             return None
         self._sendto(protected, self._address)
-        self._written += 1
+        self.written += 1
         return protected
 
     def send_reports(self, now: float, *, say_something: bool) -> None:
         """Reports on what arrived since the last call, and every 5 s on what we sent.
 
-        When there is nothing to say at all and `say_something`, it is said in an empty report: the
-        other side tells by it that we live; a message on the data channel costs ten times that.
+        When there is nothing to report and `say_something`, an empty report goes out: the other
+        side tells by it that we live; a message on the data channel costs ten times that.
         """
         reports = [x for x in (y.receiver_report() for y in self.inputs) if x is not None]
-        if reports or (say_something and self._written == self._written_before):
+        if reports or say_something:
             self._write_rtcp(bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports)))
-        self._written_before = self._written
         if now >= self._report_due:
             self._report_due = now + SENDER_REPORT_SECONDS
             for output in self.outputs:
@@ -168,7 +168,7 @@ class Media:
             return
         try:
             self._sendto(session.protect_rtcp(packet), self._address)
-            self._written += 1
+            self.written += 1
         except (pylibsrtp.Error, ValueError):
             self.drops["not encrypted"] += 1
 

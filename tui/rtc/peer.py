@@ -25,7 +25,7 @@ from aiortc import (
 
 from tui.audio.packet import OpusPacket
 from tui.config import limits
-from tui.rtc.beat import BEAT_SECONDS, PING_SECONDS, Beat
+from tui.rtc.beat import ASK_AGAIN_SECONDS, ASK_SECONDS, SILENCE_SECONDS, Beat
 from tui.rtc.channel import LABEL, Channel, Message
 from tui.rtc.description import (
     InvalidDescription,
@@ -33,9 +33,10 @@ from tui.rtc.description import (
     read_description,
     write_description,
 )
-from tui.rtc.ice import Candidate, Consent, offer_loopback
+from tui.rtc.ice import LIVELY_CONSENT_SECONDS, Candidate, Consent, offer_loopback
 from tui.rtc.media import Media
 from tui.rtc.output import Output
+from tui.rtc.quality import Losses
 from tui.rtc.servers import parse_ice_server
 from tui.rtc.trickle import Trickle
 
@@ -44,6 +45,9 @@ __all__ = ["Candidate", "InvalidDescription", "Peer", "PeerSettings", "PeerStats
 log = logging.getLogger(__name__)
 
 State = Literal["new", "connecting", "connected", "failed", "closed"]
+
+CONNECTING_LOOK_SECONDS = 0.5
+"""Between two looks at a connection that is being made."""
 
 _OPUS = RTCRtpCodecCapability(mimeType="audio/opus", clockRate=48_000, channels=2)
 _FIRST_ID = "0"
@@ -70,11 +74,24 @@ class PeerStats(msgspec.Struct, frozen=True):
     lost: int
     """Packets that never reached us."""
     retransmitted: int
+    loss: float
+    """Share of the packets of the last 5 s that never reached us: 0 to 1."""
+    jitter: float
+    """By which arrivals vary: the worst of the streams that we receive."""
     fraction_lost: float
     """Of what we send, as last reported by the other side: the worst of its streams."""
     round_trip: float | None
     dropped: dict[str, int]
     """What was thrown away, by reason."""
+    local_type: str
+    """Our end of the path: `host` or `relay`; empty until connected."""
+    remote_type: str
+    """Their end, as far as we know it: `host`, `srflx`, `prflx` or `relay`."""
+
+    @property
+    def relayed(self) -> bool:
+        """Whether a TURN server stands between."""
+        return "relay" in (self.local_type, self.remote_type)
 
 
 class Peer:
@@ -112,7 +129,7 @@ class Peer:
         self._remote: RemoteDescription | None = None
         self._spoke = False
         self._beat = Beat(monotonic())
-        self._pinged = (0, 0.0)
+        self._losses = Losses()
         self._round_trip: float | None = None
         self._consent: Consent | None = None
         self._give_up = 0.0
@@ -170,19 +187,33 @@ class Peer:
         """Sends a message on the data channel; False when it cannot be sent now."""
         return self._channel is not None and self._channel.send(message)
 
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since anything came that proves to be theirs; up to 1 where nobody talks."""
+        return self._beat.quiet_for(self._monotonic())
+
+    def ping(self) -> None:
+        """Asks the other side whether it is there; an answer ends `quiet_for` in a round trip."""
+        if self._consent is not None and self.state == "connected":
+            self._consent.ask(self._monotonic())
+
     def stats(self) -> PeerStats:
         """Counts and quality of this moment."""
         inputs = self._media.inputs if self._media is not None else []
         reports = [x.report for x in self.outputs if x.report is not None]
-        trips = [x.round_trip for x in reports if x.round_trip is not None]
+        pair = self._media.connection._nominated.get(1) if self._media is not None else None
         return PeerStats(
             sent=sum(x.sent for x in self.outputs),
             received=sum(x.received for x in inputs),
             lost=sum(x.lost for x in inputs),
             retransmitted=sum(x.retransmitted for x in self.outputs),
+            loss=self._losses.share,
+            jitter=max((x.jitter for x in inputs), default=0.0),
             fraction_lost=max((x.fraction_lost for x in reports), default=0.0),
-            round_trip=min(trips, default=self._round_trip),
+            round_trip=self._round_trip,
             dropped={**self._drops, "not sent": sum(x.dropped for x in self.outputs)},
+            local_type=pair.local_candidate.type if pair is not None else "",
+            remote_type=pair.remote_candidate.type if pair is not None else "",
         )
 
     async def close(self) -> None:
@@ -207,7 +238,7 @@ class Peer:
         connection = dtls.transport._connection
         if self._settings.loopback:
             offer_loopback(connection)
-        self._consent = Consent(connection, lambda: self._fail("the path was lost"))
+        self._consent = Consent(connection, on_answer=self._answered, monotonic=self._monotonic)
         self._media = Media(
             dtls,
             on_packet=self._on_packet,
@@ -253,18 +284,18 @@ class Peer:
 
     def _message(self, message: Message) -> None:
         self._spoke = True
-        number = message.get("n")
-        if message.get("type") == "ping":
-            answer = {"type": "pong", "n": number if isinstance(number, int) else 0}
-            self.send_message(answer)
-        elif message.get("type") == "pong":
-            if number == self._pinged[0]:
-                self._round_trip = self._monotonic() - self._pinged[1]
-        else:
+        if message.get("type") == "ping":  # we ask by ICE, which costs a tenth; others may ask so
+            number = message.get("n")
+            self.send_message({"type": "pong", "n": number if isinstance(number, int) else 0})
+        elif message.get("type") != "pong":
             self._on_message(message)
 
     def _heard(self) -> None:
-        self._beat.heard()
+        self._beat.heard(self._monotonic())
+
+    def _answered(self, round_trip: float) -> None:
+        self._round_trip = round_trip
+        self._heard()
 
     def _connection_changed(self) -> None:
         state = self._pc.connectionState if self._pc is not None else "closed"
@@ -281,6 +312,9 @@ class Peer:
     def _connected(self) -> None:
         if self._closing is None and self.state == "connecting":
             self._beat = Beat(self._monotonic())
+            if self._ticking is not None:
+                self._ticking.cancel()
+            self._tick()
             self._set_state("connected")
 
     def _fail(self, problem: str) -> None:
@@ -295,38 +329,49 @@ class Peer:
 
     def _watch(self) -> None:
         self._give_up = self._monotonic() + limits.CONNECT_SECONDS
-        self._tick_later()
+        self._tick_in(CONNECTING_LOOK_SECONDS)
 
-    def _tick_later(self) -> None:
+    def _tick_in(self, seconds: float) -> None:
         if self._closing is None and self.state != "failed":
-            loop = asyncio.get_running_loop()
-            self._ticking = loop.call_later(BEAT_SECONDS, self._tick)
+            self._ticking = asyncio.get_running_loop().call_later(seconds, self._tick)
 
     def _tick(self) -> None:
-        """Twice a second: times out, reports, pings, notices silence."""
+        """Once or twice a second: times out, reports, asks, notices silence."""
         now = self._monotonic()
         if self.state == "connected":
             self._look_after(now)
-        elif now > self._give_up:
+            self._tick_in(self._beat.next_look(now))
+            return
+        if now > self._give_up:
             self._fail("no path to the other side")
-        self._tick_later()
+        self._tick_in(CONNECTING_LOOK_SECONDS)
 
     def _look_after(self, now: float) -> None:
         assert self._media is not None
         assert self._consent is not None
-        self._consent.tick(now, lively=self._beat.lively(now))
-        self._media.send_reports(now, say_something=self.has_channel)
-        if not self._beat.heard_lately or now - self._pinged[1] >= PING_SECONDS:
-            self._pinged = (self._pinged[0] + 1, now)
-            self.send_message({"type": "ping", "n": self._pinged[0]})
-        if not self._beat.tick(now) and self.has_channel:
+        if self._beat.stalled(now):
+            self._consent.forget()
+        say = self._beat.look(now, self._media.written) and self.has_channel
+        self._media.send_reports(now, say_something=say)
+        self._losses.note(
+            now,
+            sum(x.received for x in self._media.inputs),
+            sum(x.lost for x in self._media.inputs),
+        )
+        quiet = self._beat.quiet_for(now)
+        every = LIVELY_CONSENT_SECONDS if quiet < ASK_SECONDS else ASK_AGAIN_SECONDS
+        if quiet >= SILENCE_SECONDS and self.has_channel:
             self._fail("the other side fell silent")
+        elif not self._consent.tick(now, every=every - 0.01):
+            self._fail("the path was lost")
 
     async def _close(self) -> None:
         if self._ticking is not None:
             self._ticking.cancel()
         if self._media is not None:
             self._media.stop()
+        if self._consent is not None:
+            self._consent.close()
         await self._trickle.close()
         if self._pc is not None:
             try:
