@@ -5,12 +5,20 @@ import tempfile
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.participants", "tests.remote_signers", "tests.virtual_devices"]
+pytest_plugins = [
+    "tests.networks",
+    "tests.participants",
+    "tests.remote_signers",
+    "tests.virtual_devices",
+]
 
 hypothesis.settings.register_profile("spaces", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("spaces")
 
 _FOLDER = pytest.StashKey[str]()
+
+# Where Debian keeps servers, which is on nobody's path but root's.
+os.environ["PATH"] += os.pathsep + "/usr/sbin"
 
 CI = os.environ.get("CI", "").lower() == "true"
 

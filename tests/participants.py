@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -106,6 +107,21 @@ class Sound:
         loud = np.sqrt((windows**2).mean(axis=1)) > 0.02
         return float(((share > 0.8) & loud).sum()) / 10
 
+    def seconds_with(self, hertz: float, *, since: float) -> float:
+        """How many seconds, in windows of 20 ms, hold this tone, whatever else they hold."""
+        return float(self._has(hertz, since).sum()) / 50
+
+    def longest_hole(self, hertz: float, *, since: float) -> float:
+        """The longest time without this tone, in seconds, to within 20 ms."""
+        runs = itertools.groupby(self._has(hertz, since))
+        return max((len(list(run)) for there, run in runs if not there), default=0) / 50
+
+    def _has(self, hertz: float, since: float) -> np.ndarray:
+        samples = self.samples()[int(since * 48_000) :]
+        windows = samples[: len(samples) // 960 * 960].reshape(-1, 960)
+        wave = np.exp(-2j * np.pi * hertz * np.arange(960) / 48_000) * np.hanning(960)
+        return np.abs(windows @ wave) / 480 > 0.02
+
     @property
     def seconds(self) -> float:
         return len(self.samples()) / 48_000
@@ -134,9 +150,14 @@ class Stage:
         *arguments: str,
         terminal: int = asyncio.subprocess.PIPE,
         environment: Mapping[str, str] | None = None,
+        within: tuple[str, ...] = (),
     ) -> asyncio.subprocess.Process:
-        """The real command, from the repository, on pipes or in a terminal."""
+        """The real command, from the repository, on pipes or in a terminal.
+
+        `within` is a command that runs it, as one of another network.
+        """
         process = await asyncio.create_subprocess_exec(
+            *within,
             *SPACES,
             *arguments,
             stdin=terminal,
@@ -153,12 +174,14 @@ class Stage:
         self._exits.push_async_callback(_kill, process)
         return process
 
-    async def relay(self) -> tuple[str, asyncio.subprocess.Process]:
+    async def relay(
+        self, address: str = "127.0.0.1", within: tuple[str, ...] = ()
+    ) -> tuple[str, asyncio.subprocess.Process]:
         """An embedded relay in memory, and its process."""
-        process = await self.start("relay", "--listen", "127.0.0.1:0")
+        process = await self.start("relay", "--listen", f"{address}:0", within=within)
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
-        assert line.startswith("listening on ws://127.0.0.1:")
+        assert line.startswith(f"listening on ws://{address}:")
         return line.removeprefix("listening on ").strip(), process
 
     async def node(
@@ -168,6 +191,7 @@ class Stage:
         relays: tuple[str, ...],
         speaker: str = "",
         environment: Mapping[str, str] | None = None,
+        within: tuple[str, ...] = (),
     ) -> Node:
         """A headless participant that records what it hears to NAME.wav, or plays it."""
         urls = [word for url in relays for word in ("--relay", url)]
@@ -175,6 +199,7 @@ class Stage:
         process = await self.start(
             *(*arguments, "--headless", "--name", name, "--speaker", output, *urls),
             environment=environment,
+            within=within,
         )
         node = Node(name, process)
         self._exits.push_async_callback(node.stop)
