@@ -11,7 +11,7 @@ from tui.nostr.keys import LocalSigner
 from tui.nostr.pool import Pool
 from tui.relay.server import RelayServer
 from tui.spaces import announcer, codec, events
-from tui.spaces.announcer import CHANGE_SECONDS, Announcer
+from tui.spaces.announcer import CHANGE_SECONDS, RECORDING_SECONDS, Announcer
 from tui.spaces.events import Metrics, SpaceRef
 from tui.spaces.roles import Role
 from tui.spaces.rooms import Room, read_announcement, read_room
@@ -184,6 +184,21 @@ async def test_changes_wait_a_minute_and_without_any_it_is_said_again_in_time(
     clock.ahead += 11
     desk.announcer.look()
     await until(lambda: len(desk.heard) == 4)
+
+
+async def test_who_records_is_announced_within_seconds(
+    desk: Desk, publish: Publish, until: Until, space: SpaceRef, guest: LocalSigner, clock: Clock
+) -> None:
+    now = int(time.time())
+    await publish(guest, Writer(space, guest.pubkey).join(now, "Gus", METRICS, recording=now))
+    await until(lambda: desk.state.recorders(now))
+    clock.ahead = RECORDING_SECONDS
+    desk.announcer.look()
+    await until(lambda: len(desk.heard) == 2)
+    assert read_announcement(desk.heard[-1]).recorders == (guest.pubkey,)
+    desk.announcer.look()
+    await asyncio.wait_for(desk.wire.flush(), 10)
+    assert len(desk.heard) == 2
 
 
 async def test_a_lock_is_announced_at_once_with_who_was_there(

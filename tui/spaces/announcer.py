@@ -14,6 +14,7 @@ from tui.spaces.state import SpaceState
 from tui.spaces.wire import Wire
 
 CHANGE_SECONDS = 60  # at most so often, for changes that can wait: who speaks, how many are here
+RECORDING_SECONDS = 5  # at most so often, for who records and who does not want that
 REFRESH_SECONDS = 1800  # at least so often: a room not heard of for an hour counts as ended
 
 
@@ -52,11 +53,12 @@ class Announcer:
             return
         self._take_up()
         now = int(self._now())
-        news = (self._locked_at, self._admitted, *self._details())
+        news = (self._locked_at, self._admitted, self._recording(), *self._details())
         waited = now - self._said_at
         urgent = self._announced[:2] != news[:2]
+        soon = self._announced[2:3] != news[2:3] and waited >= RECORDING_SECONDS
         changed = self._announced != news or not self._arrived()
-        if urgent or waited >= (CHANGE_SECONDS if changed else REFRESH_SECONDS):
+        if urgent or soon or waited >= (CHANGE_SECONDS if changed else REFRESH_SECONDS):
             self._announced = news
             self._say(created, now)
 
@@ -86,6 +88,12 @@ class Announcer:
         heard = self._state.announced
         return heard is not None and heard.at >= self._said_at
 
+    def _recording(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who records, and who on stage does not want that."""
+        state = self._state
+        wish = (who for who in state.speaking if (seen := state.peer(who)) and seen.unrecorded)
+        return state.recorders(self._now())[: limits.ROOM_RECORDERS], tuple(sorted(wish))
+
     def _details(self) -> tuple[tuple[tuple[str, Role], ...], int]:
         state, now = self._state, self._now()
         present = set(state.present(now))
@@ -95,6 +103,7 @@ class Announcer:
 
     def _say(self, created: SpaceCreated, now: int) -> None:
         stage, present = self._details()
+        recorders, unrecorded = self._recording()
         admitted = sorted(self._admitted - self._state.speaking)
         self._said_at = self._date()
         self._wire.say(
@@ -106,6 +115,8 @@ class Announcer:
                 present=present,
                 locked_at=self._locked_at,
                 admitted=admitted,
+                recorders=recorders,
+                unrecorded=unrecorded,
             ),
             instead="announcement",
         )

@@ -135,6 +135,10 @@ class SpaceAnnounced(SpaceEvent, frozen=True, kw_only=True):
     locked: bool = False
     locked_at: int = 0
     admitted: frozenset[str] = frozenset()
+    recorders: tuple[str, ...] = ()
+    """Who records, as the host sees it: for those who do not see every JOIN."""
+    unrecorded: frozenset[str] = frozenset()
+    """Who on stage does not want to be recorded."""
 
 
 class SpaceEnded(SpaceEvent, frozen=True, kw_only=True):
@@ -145,6 +149,8 @@ class PeerJoined(SpaceEvent, frozen=True, kw_only=True):
     """JOIN_SPACE (31101). It counts until `until`; `nip44` when the peer reads encrypted SDP.
 
     `lasting` when it named no end of its own: it counts as long as its connection lives, too.
+    `recording` is since when the peer records the space (unix seconds), 0 for not at all;
+    `unrecorded` asks all who record to leave the peer's voice out.
     """
 
     name: str
@@ -152,6 +158,8 @@ class PeerJoined(SpaceEvent, frozen=True, kw_only=True):
     until: int
     nip44: bool
     lasting: bool = False
+    recording: int = 0
+    unrecorded: bool = False
 
 
 class PeerLeft(SpaceEvent, frozen=True, kw_only=True):

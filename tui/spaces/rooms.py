@@ -208,6 +208,10 @@ def read_announcement(event: Event) -> SpaceAnnounced:
         if locked
         else 0,
         admitted=_admitted(event) if locked else frozenset(),
+        recorders=_first(filter(is_pubkey, event.values("recording")), limits.ROOM_RECORDERS),
+        unrecorded=frozenset(
+            _first(filter(is_pubkey, event.values("unrecorded")), limits.ROOM_STAGE)
+        ),
     )
 
 
@@ -220,8 +224,11 @@ def write_announcement(
     present: int = 0,
     locked_at: int = 0,
     admitted: Iterable[str] = (),
+    recorders: Iterable[str] = (),
+    unrecorded: Iterable[str] = (),
 ) -> Draft:
-    """The room (30312) of a space. `stage`: who holds a speaking role; `locked_at`: 0 for open.
+    """The room (30312) of a space. `stage`: who holds a speaking role; `locked_at`: 0 for open;
+    `recorders` record it, the `unrecorded` of the stage do not want to be in that.
 
     Bounded whoever comes: `limits.ROOM_STAGE` people on stage, `limits.ROOM_ADMITTED` admitted.
     """
@@ -259,6 +266,8 @@ def write_announcement(
         if locked_at:
             tags.append(("locked", str(locked_at)))
             tags.append(("admitted", *_first(admitted, limits.ROOM_ADMITTED)))
+        tags += [("recording", pubkey) for pubkey in _first(recorders, limits.ROOM_RECORDERS)]
+        tags += [("unrecorded", pubkey) for pubkey in _first(unrecorded, limits.ROOM_STAGE)]
     return Draft(ROOM, "", tuple(tags), now)
 
 

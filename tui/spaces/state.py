@@ -32,6 +32,7 @@ from tui.spaces.events import (
 from tui.spaces.hands import HAND_LIFETIME, Hands
 from tui.spaces.moderation import Judge, Refusal, Standing
 from tui.spaces.presence import Edge, Person, Presence
+from tui.spaces.recorders import Recorders, in_order
 from tui.spaces.roles import Role, may_moderate
 
 __all__ = ["AWAY_SECONDS", "HAND_LIFETIME", "STALE_AFTER", "Edge", "Refusal", "SpaceState"]
@@ -54,6 +55,7 @@ class SpaceState:
         self._presence = Presence(lambda who: self.role_of(who).speaks)
         self._hands = Hands()
         self._host_seen = 0
+        self._recorders = Recorders(self._presence.person, lambda who: self.role_of(who).speaks)
         self._touched: set[str] = set()
 
     def apply(self, event: SpaceEvent) -> None:
@@ -79,6 +81,7 @@ class SpaceState:
             ):
                 self._judge.add(event)
             case SpeechAsked():
+                self._recorders.heard(event.signer)
                 self._hands.show(event, worth=self._worth)
             case ConnectionConfirmed() | ConnectionDropped():
                 self._presence.connect(event)
@@ -265,6 +268,18 @@ class SpaceState:
                 target = Role.LISTENER
                 if event.target:
                     target = self.role_at(event.target, event.at, event.id)
+    # -- who records
+
+    def recorders(self, now: float) -> tuple[str, ...]:
+        """Who records the space and says so; who has done so for longest comes first."""
+        here = [said for said in self._recorders.claims() if self.is_present(said.signer, now)]
+        named = self._recorders.announced(self.announced, now)
+        return tuple(dict.fromkeys((*in_order(here), *named)))
+
+    def may_record(self, pubkey: str) -> bool:
+        """Whether somebody's voice may be in a recording; not until it is known what they say."""
+        return self._recorders.may_record(pubkey, self.announced)
+
                 if may_moderate(actor, target):
                     return ""
                 proposes = isinstance(event, SpeechProposed)

@@ -35,6 +35,10 @@ class Visit:
         self._monotonic = monotonic
         self._joined_at = self._seen_at = 0
         self._said = 0.0
+        self.recording = 0
+        """Since when we record, for the next JOIN to say (unix seconds); 0 if we do not."""
+        self.unrecorded = False
+        """Whether the next JOIN asks to leave our voice out of recordings."""
 
     def draft(self) -> Draft:
         """Our JOIN, dated after all that is known of earlier visits, and a removal from them."""
@@ -42,7 +46,14 @@ class Visit:
         act = self._state.last_act(wire.me)
         pardoned = min(act.at, now + limits.ACTED_AHEAD_SECONDS) if act is not None else 0
         at = max(now, self._seen_at + 1, pardoned + 1)
-        draft = wire.writer.join(at, settings.name, settings.metrics, self._seal)
+        draft = wire.writer.join(
+            at,
+            settings.name,
+            settings.metrics,
+            self._seal,
+            recording=self.recording,
+            unrecorded=self.unrecorded,
+        )
         self._joined_at = draft.created_at
         self._said = self._monotonic()
         return draft
