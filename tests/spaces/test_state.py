@@ -324,6 +324,43 @@ def test_a_state_is_what_its_history_tells(
         assert folded.is_stale(now) == told.is_stale(now)
 
 
+def served(history: list[SpaceEvent], folded: SpaceState, now: float) -> dict[str, str]:
+    """Who is there, and who serves them, told from all that was said."""
+    present = {who: folded.role_of(who).speaks for who in folded.present(now)}
+    found = dict.fromkeys(present, "")
+    edges = {(edge.asking, edge.asked) for edge in folded.edges(now) if edge.type == "consumer"}
+    said = [each for each in history if isinstance(each, events.ConnectionConfirmed)]
+    for each in sorted(said, key=lambda e: (present.get(e.signer, False), e.at, e.id)):
+        if (each.to, each.signer) in edges and not present[each.to]:
+            found[each.to] = each.signer
+    return found
+
+
+@settings(max_examples=300)
+@given(histories(), st.randoms(use_true_random=False), st.booleans(), st.booleans())
+def test_the_tree_is_what_the_state_says_now_and_later(
+    history: list[SpaceEvent], rng: random.Random, ends: bool, late: bool
+) -> None:
+    """It is asked for from the beginning, or only at the end."""
+    if ends:
+        history = [*history, closed(HOST, START + 2)]
+    folded = SpaceState(SPACE)
+    for each in rng.sample(history, len(history)):
+        folded.apply(each)
+        if not late:
+            assert len(folded.tree) == sum(1 for _ in folded.present(0))
+    for now in TIMES:
+        folded.look(now)
+        if START + 600 < now < START + events.CONNECTION_LIFETIME:
+            folded.look(now + 30)  # who has said no end is looked at again only then
+            now += 30
+        if now >= START + events.CONNECTION_LIFETIME:
+            break
+        tree, told = folded.tree, served(history, folded, now)
+        assert {who: tree.parent(who) for who in PEOPLE if who in tree} == told
+        assert len(tree) == len(told)
+
+
 @given(histories(), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_it_does_not_matter_which_relay_says_what(
     history: list[SpaceEvent], rng: random.Random, relays: int

@@ -25,6 +25,7 @@ class Edge(NamedTuple):
     asking: str
     asked: str
     type: ConnectionType
+    standby: bool = False
 
 
 class Person(NamedTuple):
@@ -42,7 +43,10 @@ class Person(NamedTuple):
         return max(self.left, self.joined.at if self.joined else 0)
 
 
-_Pair = tuple[str, str]
+Pair = tuple[str, str]
+"""Two pubkeys, the lower one first."""
+_Place = tuple[int, int, str]  # when, whether it ends the connection, and the event's id
+_NOWHEN: _Place = (0, 0, "")
 _NOBODY = Person()
 
 
@@ -56,8 +60,13 @@ class Presence:
     def __init__(self, speaks: Callable[[str], bool]) -> None:
         self._speaks = speaks
         self._people: dict[str, Person] = {}
-        self._edges: dict[_Pair, tuple[tuple[int, int, str], Edge | None]] = {}
+        self._edges: dict[Pair, tuple[_Place, Edge | None]] = {}
         self._others: dict[str, set[str]] = {}  # who has, or had, a connection with whom
+        self._changed: Callable[[Iterable[str], Iterable[Pair]], None] = lambda people, pairs: None
+
+    def watch(self, changed: Callable[[Iterable[str], Iterable[Pair]], None]) -> None:
+        """Have `changed` told of people and pairs of whom something new is known, or nothing."""
+        self._changed = changed
 
     def meet(self, event: PeerJoined | PeerLeft) -> None:
         """Take in a JOIN or LEAVE."""
@@ -65,7 +74,7 @@ class Presence:
         if person is None:
             if len(self._people) >= limits.PEOPLE:
                 passing = (who for who in self._people if not self._speaks(who))
-                forget_oldest(self._people, passing, self._worth)
+                self._changed(forget_oldest(self._people, passing, self._worth), ())
             person = _NOBODY
         if isinstance(event, PeerLeft):
             person = person._replace(left=max(person.left, event.at))
@@ -76,6 +85,7 @@ class Presence:
                 joined = event
             person = Person(joined, first, person.left)
         self._people[event.signer] = person
+        self._changed((event.signer,), ())
 
     def connect(self, event: ConnectionConfirmed | ConnectionDropped) -> None:
         """Take in a CONFIRM or a DROP, which wins in the same second."""
@@ -84,7 +94,7 @@ class Presence:
         pair = _pair(event.signer, event.to)
         edge: Edge | None = None
         if isinstance(event, ConnectionConfirmed):
-            edge = Edge(event.to, event.signer, event.type)
+            edge = Edge(event.to, event.signer, event.type, event.standby)
         order = (event.at, int(edge is None), event.id)
         found = self._edges.get(pair)
         if found is None:
@@ -94,6 +104,7 @@ class Presence:
                 self._others.setdefault(who, set()).add(other)
         if found is None or order > found[0]:
             self._edges[pair] = (order, edge)
+            self._changed((), (pair,))
 
     def person(self, pubkey: str) -> Person:
         """What is known of somebody, which may be nothing."""
@@ -114,6 +125,14 @@ class Presence:
             if edge and now < at + CONNECTION_LIFETIME:
                 yield at, other
 
+    def pairs(self, pubkey: str) -> Iterator[Pair]:
+        """Everybody with whom somebody has, or had, a connection."""
+        return (_pair(pubkey, other) for other in self._others.get(pubkey, ()))
+
+    def between(self, pair: Pair) -> tuple[_Place, Edge | None]:
+        """The newest word on two, and their connection, if it was not dropped."""
+        return self._edges.get(pair, (_NOWHEN, None))
+
     def is_served(self, pubkey: str) -> bool:
         """Whether somebody who speaks has confirmed a connection that they have asked for."""
         found = (self._edges[_pair(pubkey, other)][1] for other in self._others.get(pubkey, ()))
@@ -125,8 +144,7 @@ class Presence:
 
     def _forget_edges(self) -> None:
         known = self._people
-        before = set(self._edges)
-        forget_oldest(
+        forgotten = forget_oldest(
             self._edges,
             self._edges,
             lambda pair: (
@@ -135,20 +153,23 @@ class Presence:
                 self._edges[pair][0],
             ),
         )
-        for pair in before - self._edges.keys():
+        for pair in forgotten:
             for who, other in (pair, pair[::-1]):
                 self._others[who].discard(other)
                 if not self._others[who]:
                     del self._others[who]
+        self._changed((), forgotten)
 
 
-def _pair(one: str, other: str) -> _Pair:
+def _pair(one: str, other: str) -> Pair:
     return (one, other) if one < other else (other, one)
 
 
 def forget_oldest(
     table: dict[_Key, Any], candidates: Iterable[_Key], worth: Callable[[_Key], Any]
-) -> None:
-    """Make room for many: a tenth of the table goes, those worth least."""
-    for key in sorted(candidates, key=worth)[: len(table) // 10 + 1]:
+) -> list[_Key]:
+    """Make room for many: a tenth of the table goes, those worth least. Says which."""
+    forgotten = sorted(candidates, key=worth)[: len(table) // 10 + 1]
+    for key in forgotten:
         del table[key]
+    return forgotten

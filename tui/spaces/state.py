@@ -6,7 +6,7 @@ queue from showings of hands (`hands`). This module says what they mean together
 What depends on the time takes `now`, in unix seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tui.spaces.events import (
     Access,
@@ -34,6 +34,8 @@ from tui.spaces.moderation import Judge, Refusal, Standing
 from tui.spaces.presence import Edge, Person, Presence
 from tui.spaces.recorders import Recorders, in_order
 from tui.spaces.roles import Role, may_moderate
+from tui.spaces.topology import Topology
+from tui.spaces.tree import Tree
 
 __all__ = ["AWAY_SECONDS", "HAND_LIFETIME", "STALE_AFTER", "Edge", "Refusal", "SpaceState"]
 
@@ -53,10 +55,12 @@ class SpaceState:
         self.ended: SpaceEnded | None = None
         self._judge = Judge(space.host)
         self._presence = Presence(lambda who: self.role_of(who).speaks)
+        self._recorders = Recorders(self._presence.person, lambda who: self.role_of(who).speaks)
         self._hands = Hands()
         self._host_seen = 0
-        self._recorders = Recorders(self._presence.person, lambda who: self.role_of(who).speaks)
         self._touched: set[str] = set()
+        self._topology: Topology | None = None
+        self._now = 0.0
 
     def apply(self, event: SpaceEvent) -> None:
         """Fold one event in; twice the same, or in any order, gives the same state."""
@@ -74,17 +78,20 @@ class SpaceState:
                 self._judge.add(event)
                 if by_host and (self.ended is None or _place(event) < _place(self.ended)):
                     self.ended = event
+                    self._note(self.known())
             case PeerJoined() | PeerLeft():
                 self._presence.meet(event)
+                self._recorders.heard(event.signer)
             case (
                 SpeakerPromoted() | CohostPromoted() | PeerDemoted() | PeerRemoved() | PeerInvited()
             ):
                 self._judge.add(event)
             case SpeechAsked():
-                self._recorders.heard(event.signer)
                 self._hands.show(event, worth=self._worth)
             case ConnectionConfirmed() | ConnectionDropped():
                 self._presence.connect(event)
+        if self._topology is not None and self._topology.is_behind:
+            self._bring_in()
 
     # -- who is what
 
@@ -197,6 +204,43 @@ class SpaceState:
             if asking is not None and asked is not None and asking < at > asked:
                 yield edge
 
+    @property
+    def tree(self) -> Tree:
+        """Who listens to whom, among those who are present, as of the last `look`.
+
+        It is kept from the first time that somebody asks for it.
+        """
+        return self._bring_in().tree
+
+    def look(self, now: float) -> None:
+        """Time has passed: whose presence has run out goes from the tree, a thousand at a time."""
+        self._now = max(self._now, now)
+        if self._topology is not None:
+            self._topology.look(self._now)
+
+    def _bring_in(self) -> Topology:
+        if self._topology is None:
+            self._topology = Topology(
+                Tree(self.space.host),
+                self._presence,
+                is_present=self.is_present,
+                went=self._went,
+                speaks=lambda who: self.role_of(who).speaks,
+            )
+            self._topology.look(self._now)
+        self._take_judged_people()
+        self._topology.bring_in()
+        return self._topology
+
+    def _take_judged_people(self) -> None:
+        touched = self._judge.take_touched()
+        self._touched |= touched
+        self._note(touched)
+
+    def _note(self, people: Iterable[str]) -> None:
+        if self._topology is not None:
+            self._topology.note(people)
+
     def _staying(self, pubkey: str) -> PeerJoined | None:
         """The JOIN of somebody that counts, if only it is in time."""
         person = self._presence.person(pubkey)
@@ -223,6 +267,18 @@ class SpaceState:
             ):
                 return True
         return False
+
+    # -- who records
+
+    def recorders(self, now: float) -> tuple[str, ...]:
+        """Who records the space and says so; who has done so for longest comes first."""
+        here = [said for said in self._recorders.claims() if self.is_present(said.signer, now)]
+        named = self._recorders.announced(self.announced, now)
+        return tuple(dict.fromkeys((*in_order(here), *named)))
+
+    def may_record(self, pubkey: str) -> bool:
+        """Whether somebody's voice may be in a recording; not until it is known what they say."""
+        return self._recorders.may_record(pubkey, self.announced)
 
     # -- who asks to speak
 
@@ -268,18 +324,6 @@ class SpaceState:
                 target = Role.LISTENER
                 if event.target:
                     target = self.role_at(event.target, event.at, event.id)
-    # -- who records
-
-    def recorders(self, now: float) -> tuple[str, ...]:
-        """Who records the space and says so; who has done so for longest comes first."""
-        here = [said for said in self._recorders.claims() if self.is_present(said.signer, now)]
-        named = self._recorders.announced(self.announced, now)
-        return tuple(dict.fromkeys((*in_order(here), *named)))
-
-    def may_record(self, pubkey: str) -> bool:
-        """Whether somebody's voice may be in a recording; not until it is known what they say."""
-        return self._recorders.may_record(pubkey, self.announced)
-
                 if may_moderate(actor, target):
                     return ""
                 proposes = isinstance(event, SpeechProposed)
@@ -308,8 +352,9 @@ class SpaceState:
 
     def take_touched(self) -> set[str]:
         """Whose role, bar or admission has changed since this was last asked."""
+        self._take_judged_people()
         touched, self._touched = self._touched, set()
-        return touched | self._judge.take_touched()
+        return touched
 
     def take_missing(self) -> set[str]:
         """Co-hosts of whom acts were forgotten before we knew that they are co-hosts, in a flood of
@@ -328,6 +373,7 @@ class SpaceState:
             before, self.created = self.access, event
             if before != self.access:
                 self._touched.update(self.known())
+                self._note(self.known())
 
     def _announce(self, event: SpaceAnnounced) -> None:
         found = self.announced
@@ -340,6 +386,7 @@ class SpaceState:
         lock = (event.locked, event.locked_at, event.admitted)
         if lock != (found and (found.locked, found.locked_at, found.admitted)):
             self._touched.update(self.known())
+            self._note(self.known())
 
 
 def _place(event: SpaceEvent) -> tuple[int, str]:
