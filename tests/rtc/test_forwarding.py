@@ -8,7 +8,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tui.audio.packet import FRAME, OpusPacket
 from tui.config import limits
-from tui.rtc.forwarding import SOURCE_SECONDS, Forwarder, LinkKind
+from tui.rtc.forwarding import (
+    EXPECT_SECONDS,
+    LEVELS_SECONDS,
+    SOURCE_SECONDS,
+    Forwarder,
+    LinkKind,
+)
 
 OWN, ANN, BOB, CAT, DAN, EVE = (x * 64 for x in "0abcde")
 CONSUMER, PROVIDER, MUTUAL = LinkKind
@@ -31,9 +37,12 @@ class FakeLink:
         self.has_channel = channel
         self.is_open = is_open
         self.told: list[list[str | None]] = []
+        self.levels: list[dict[str, int]] = []
 
     def send_message(self, message: dict[str, object]) -> bool:
-        if self.is_open:
+        if self.is_open and message["type"] == "levels":
+            self.levels.append(message["levels"])  # type: ignore[arg-type]
+        elif self.is_open:
             assert message["type"] == "slots"
             self.told.append(message["origins"])  # type: ignore[arg-type]
         return self.is_open
@@ -49,7 +58,13 @@ class Node:
     def __init__(self, *speakers: str) -> None:
         self.now = 100.0
         self.played: list[tuple[str, OpusPacket]] = []
-        self.forwarder = Forwarder(OWN, self._play, monotonic=lambda: self.now)
+        self.listening: list[tuple[str, bool]] = []
+        self.forwarder = Forwarder(
+            OWN,
+            self._play,
+            on_listen=lambda pubkey, on: self.listening.append((pubkey, on)),
+            monotonic=lambda: self.now,
+        )
         self.forwarder.set_speakers(frozenset(speakers))
 
     def _play(self, origin: str, packet: OpusPacket) -> None:
@@ -59,10 +74,15 @@ class Node:
     def heard(self) -> list[str]:
         return [origin for origin, _ in self.played]
 
-    def link(self, pubkey: str, kind: LinkKind, link: FakeLink | None = None) -> FakeLink:
+    def link(
+        self, pubkey: str, kind: LinkKind, link: FakeLink | None = None, **how: bool
+    ) -> FakeLink:
         link = link or FakeLink()
-        self.forwarder.add_link(pubkey, link, kind)
+        self.forwarder.add_link(pubkey, link, kind, **how)
         return link
+
+    def say(self, pubkey: str, **message: object) -> None:
+        self.forwarder.handle_message(pubkey, message)
 
     def announce(self, pubkey: str, *origins: str | None) -> None:
         self.forwarder.handle_message(pubkey, {"type": "slots", "origins": list(origins)})
@@ -252,7 +272,12 @@ def test_a_promotion_stops_what_a_speaker_hears_from_others_directly() -> None:
     "message",
     [
         {},
+        {"type": "path", "path": []},
+        {"type": ["slots"]},
         {"type": "levels"},
+        {"type": "levels", "levels": [1]},
+        {"type": "levels", "levels": {str(x): 1 for x in range(limits.LEVELS + 1)}},
+        {"type": "listen", "on": True},
         {"type": "slots"},
         {"type": "slots", "origins": "a" * 64},
         {"type": "slots", "origins": [7]},
@@ -271,12 +296,179 @@ def test_nonsense_on_the_channel_changes_nothing(message: dict[str, object]) -> 
     assert sum(node.forwarder.drops.values()) == 1
 
 
+def test_a_standby_is_told_of_the_slots_and_gets_sound_once_it_listens() -> None:
+    node = Node(OWN)
+    cat = node.link(CAT, CONSUMER, standby=True)
+    node.forwarder.send_own(said(OWN, 0))
+    assert (cat.sent, cat.told) == ([], [[OWN, None, None, None]])
+    node.say(CAT, type="listen", on=True)
+    node.forwarder.send_own(said(OWN, 1))
+    node.say(CAT, type="listen", on=True)
+    assert cat.sent == [OWN.encode()]
+    assert node.listening == [(CAT, True)]
+    node.say(CAT, type="listen", on=False)
+    node.forwarder.send_own(said(OWN, 2))
+    assert cat.sent == [OWN.encode()]
+    assert node.listening == [(CAT, True), (CAT, False)]
+    assert node.forwarder.is_paused(CAT)
+
+
+def test_what_a_pause_left_out_is_not_missing_downstream() -> None:
+    node = Node(OWN)
+    cat = node.link(CAT, CONSUMER)
+    node.forwarder.send_own(said(OWN, 0))
+    node.forwarder.pause(CAT, True)
+    node.now += 0.2
+    node.forwarder.pause(CAT, False)
+    node.forwarder.send_own(said(OWN, 10))
+    one, two = cat.outputs[0].sent
+    assert two.sequence == one.sequence + 1
+    assert two.timestamp == one.timestamp + 10 * FRAME
+
+
+@pytest.mark.parametrize("kind", [PROVIDER, MUTUAL])
+@pytest.mark.parametrize("on", [True, False])
+def test_only_a_consumer_turns_its_sound_off(kind: LinkKind, on: bool) -> None:
+    node = Node(OWN)
+    ann = node.link(ANN, kind)
+    node.say(ANN, type="listen", on=on)
+    node.forwarder.send_own(said(OWN, 0))
+    assert (len(ann.sent), node.listening) == (kind is MUTUAL, [])
+
+
+@pytest.mark.parametrize("on", [None, 1, "true", []])
+def test_a_wish_to_listen_is_yes_or_no(on: object) -> None:
+    node = Node(OWN)
+    node.link(CAT, CONSUMER)
+    node.say(CAT, type="listen", on=on)
+    assert (node.forwarder.is_paused(CAT), node.listening) == (False, [])
+    assert node.forwarder.drops["bad wish to listen"] == 1
+
+
+def test_a_promoted_standby_is_spoken_to() -> None:
+    node = Node(OWN, ANN)
+    ann = node.link(ANN, CONSUMER, standby=True)
+    node.forwarder.set_kind(ANN, MUTUAL)
+    node.forwarder.send_own(said(OWN))
+    assert ann.sent == [OWN.encode()]
+
+
+def test_a_parent_brings_sound_only_while_it_is_vouched_for() -> None:
+    node = Node(ANN)
+    for parent in (BOB, CAT):
+        node.link(parent, PROVIDER, vouched=parent is BOB)
+        node.announce(parent, ANN)
+    node.forwarder.handle_packet(CAT, 0, said("cat", 1))
+    node.forwarder.handle_packet(BOB, 0, said("bob", 1))
+    node.forwarder.vouch(CAT, True)
+    node.forwarder.handle_packet(CAT, 0, said("cat", 2))
+    node.forwarder.vouch(CAT, False)
+    node.forwarder.handle_packet(CAT, 0, said("cat", 3))
+    node.forwarder.handle_packet(BOB, 0, said("bob", 2))
+    assert [x.payload for _, x in node.played] == [b"bob", b"cat", b"bob"]
+    assert node.forwarder.drops["not vouched for"] == 2
+
+
+def test_a_preferred_parent_takes_every_voice_over_at_once_and_another_when_it_dies() -> None:
+    node = Node(ANN, BOB)
+    node.link(ANN, PROVIDER)
+    node.announce(ANN, ANN, BOB)
+    node.link(CAT, PROVIDER)
+    node.announce(CAT, BOB, ANN)
+    node.link(DAN, PROVIDER)
+    node.announce(DAN, ANN, BOB)
+    node.forwarder.prefer(CAT)
+    for number in range(2):
+        for parent in (ANN, CAT, DAN):
+            node.forwarder.handle_packet(parent, 0, said(parent, number))
+            node.forwarder.handle_packet(parent, 1, said(parent, number))
+    payloads = [x.payload.decode() for _, x in node.played]
+    assert payloads == [ANN, ANN, CAT, CAT, CAT, CAT]
+    node.now += SOURCE_SECONDS
+    node.forwarder.handle_packet(DAN, 0, said(DAN, 9))
+    assert node.played[-1][1].payload == DAN.encode()
+
+
+def test_who_is_on_stage_with_us_is_heard_directly_whatever_is_preferred() -> None:
+    node = Node(OWN, ANN)
+    node.link(CAT, PROVIDER)
+    node.announce(CAT, ANN)
+    node.forwarder.prefer(CAT)
+    node.link(ANN, MUTUAL)
+    node.forwarder.handle_packet(CAT, 0, said("cat", 0))
+    node.forwarder.handle_packet(ANN, 0, said("ann", 0))
+    node.forwarder.handle_packet(CAT, 0, said("cat", 1))
+    assert [x.payload for _, x in node.played] == [b"cat", b"ann"]
+
+
+def test_silence_is_suspicious_only_in_the_middle_of_a_word() -> None:
+    node = Node(ANN, BOB)
+    node.link(CAT, PROVIDER)
+    node.announce(CAT, ANN, BOB)
+    assert not node.forwarder.expects(CAT)
+    assert not node.forwarder.expects(DAN)
+    node.forwarder.handle_packet(CAT, 0, said(ANN, 0, level=30))
+    node.forwarder.handle_packet(CAT, 1, said(BOB, 0, level=127))
+    node.now += EXPECT_SECONDS - 0.01
+    assert node.forwarder.expects(CAT)
+    node.forwarder.handle_packet(CAT, 0, said(ANN, 1, level=limits.QUIET_LEVEL))
+    assert not node.forwarder.expects(CAT)
+    node.forwarder.handle_packet(CAT, 1, said(BOB, 1, level=30))
+    node.now += EXPECT_SECONDS
+    assert not node.forwarder.expects(CAT)
+
+
+def test_whoever_holds_no_slot_is_shown_by_their_level_all_the_way_down() -> None:
+    near, far = Node(ANN, BOB), Node(ANN, BOB)
+    near.link(ANN, MUTUAL)
+    near.link(BOB, MUTUAL)
+    cat = near.link(CAT, CONSUMER, FakeLink(1))
+    far.link(DAN, PROVIDER, FakeLink(1))
+    eve = far.link(EVE, CONSUMER, FakeLink(1))
+    for number in range(100):
+        near.forwarder.handle_packet(ANN, 0, said(ANN, number, level=20))
+        near.forwarder.handle_packet(BOB, 0, said(BOB, number, level=40))
+        near.now += 0.02
+    assert set(cat.sent) == {ANN.encode()}
+    assert cat.levels[0] == {BOB: 40}
+    assert 2 / LEVELS_SECONDS - 1 <= len(cat.levels) <= 2 / LEVELS_SECONDS
+    far.say(DAN, type="levels", levels=cat.levels[0])
+    assert far.forwarder.levels_of_others == {BOB: 40}
+    assert eve.levels == [{BOB: 40}]
+    far.now += 1
+    assert far.forwarder.levels_of_others == {}
+
+
+def test_levels_are_believed_of_speakers_and_from_parents_only() -> None:
+    node = Node(OWN, ANN, BOB)
+    node.link(BOB, MUTUAL)
+    node.link(CAT, PROVIDER, vouched=False)
+    eve = node.link(EVE, CONSUMER)
+    for pubkey in (BOB, CAT, EVE):
+        node.say(pubkey, type="levels", levels={ANN: 20})
+    assert node.forwarder.drops["bad levels"] == 3
+    node.forwarder.vouch(CAT, True)
+    node.say(CAT, type="levels", levels={DAN: 20, OWN: 20, ANN: True, BOB: 128, "x": 3})
+    assert node.forwarder.levels_of_others == {}
+    assert eve.levels == []
+
+
+def test_those_who_are_quiet_are_not_shown() -> None:
+    node = Node(ANN, BOB)
+    node.link(ANN, MUTUAL)
+    node.link(BOB, MUTUAL)
+    cat = node.link(CAT, CONSUMER, FakeLink(1))
+    node.forwarder.handle_packet(ANN, 0, said(ANN, 0))
+    node.forwarder.handle_packet(BOB, 0, said(BOB, 0, level=limits.QUIET_LEVEL))
+    assert cat.levels == []
+
+
 def test_packets_and_messages_of_strangers_are_counted() -> None:
     node = Node(ANN)
     node.forwarder.handle_packet(ANN, 0, said(ANN))
     node.announce(ANN, ANN)
     assert node.heard == []
-    assert node.forwarder.drops == {"unknown link": 1, "unknown message": 1}
+    assert node.forwarder.drops == {"unknown link": 2}
 
 
 @given(st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=60))

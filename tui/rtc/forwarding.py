@@ -3,132 +3,143 @@
 Sans-I/O: packets come in with their link and slot, and leave through the link's outputs, encoded as
 they came. An origin is the pubkey whose voice a stream carries. On a link with a data channel the
 other side announces the origin of each slot; a link without one carries only its own pubkey's.
+
+Messages on a data channel that are read here: `slots` (who speaks in which slot), `listen` (a
+consumer turns its sound on and off) and `levels` (how loud those are who hold no slot there).
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
-from tui.audio.packet import OpusPacket
+from tui.audio.packet import SILENT_LEVEL, OpusPacket
 from tui.config import limits
+from tui.rtc.links import Link, LinkKind, Place, Sink, Source, Voice
 from tui.rtc.rewriting import Rewriter
 from tui.rtc.slots import Loudness, Slots
 
-Source = tuple[str, int, int]
-"""Where a voice is taken from: the link's pubkey, its slot, and which of their links it is."""
+__all__ = ["Forwarder", "Link", "LinkKind", "Sink"]
 
 SOURCE_SECONDS = 0.5
 """An origin that falls silent on one link for so long may be taken from any other."""
+EXPECT_SECONDS = 1.0
+"""After a loud packet, silence on a link is suspicious for so long; then it may be a pause."""
+LEVELS_SECONDS = 0.25
+"""Between two messages on the loudness of those who hold no slot."""
 PUBKEY_LENGTH = 64
 
 
-class LinkKind(StrEnum):
-    """What a link is for, as seen from here."""
-
-    CONSUMER = "consumer"
-    """They listen to us: they get our own voice and every speaker's, except their own."""
-    PROVIDER = "provider"
-    """We listen to them: any speaker's voice may come, nothing is sent."""
-    MUTUAL = "mutual"
-    """Both on stage: our own voice against theirs, nothing forwarded."""
-
-
-class Sink(Protocol):
-    """One outgoing stream: what `Output` offers."""
-
-    def send(self, packet: OpusPacket) -> None:
-        """Sends or drops one packet, at once."""
-
-
-class Link(Protocol):
-    """One connection: what `Peer` offers."""
-
-    @property
-    def outputs(self) -> Sequence[Sink]:
-        """The streams that the other side takes, in the order of its slots."""
-
-    @property
-    def has_channel(self) -> bool:
-        """The other side announces its slots."""
-
-    def send_message(self, message: dict[str, object]) -> bool:
-        """Sends a message; False when the channel is not open."""
-
-
-class _Place:
-    """A link with its rule, its slots towards the other side and what that side announced."""
-
-    def __init__(self, link: Link, kind: LinkKind, age: int) -> None:
-        self.link = link
-        self.kind = kind
-        self.age = age
-        self.slots = Slots(0)
-        self.rewriters: list[Rewriter] = []
-        self.routes: dict[str, tuple[Rewriter, Sink]] = {}  # of those who hold a slot
-        self.told: list[str | None] = []
-        self.claims: tuple[str | None, ...] | None = None
-
-
-class _Voice:
-    """One origin that holds a speaking role: where it is taken from, and how loud it is."""
-
-    def __init__(self) -> None:
-        self.source: Source | None = None
-        self.heard_at = 0.0
-        self.rewriter = Rewriter()
-
-
 class Forwarder:
-    """Decides over every packet. `on_play` gets all that is to be heard here."""
+    """Decides over every packet. `on_play` gets all that is to be heard here.
+
+    `on_listen(pubkey, on)` hears of consumers that turn their sound on or off.
+    """
 
     def __init__(
         self,
         own: str,
         on_play: Callable[[str, OpusPacket], None],
         *,
+        on_listen: Callable[[str, bool], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.drops: Counter[str] = Counter()
         self._own = own
         self._on_play = on_play
+        self._on_listen = on_listen
         self._monotonic = monotonic
-        self._places: dict[str, _Place] = {}
-        self._voices: dict[str, _Voice] = {}
+        self._places: dict[str, Place] = {}
+        self._voices: dict[str, Voice] = {}
         self._loudness: dict[str, Loudness] = {}
         self._links_added = 0
+        self._preferred = ""
+        self._distant: dict[str, tuple[int, float]] = {}  # level of those without a slot, and when
 
     def set_speakers(self, origins: frozenset[str]) -> None:
         """The pubkeys with a speaking role; everybody else falls silent here and downstream."""
         for origin in self._voices.keys() - origins:
             del self._voices[origin], self._loudness[origin]
+            self._distant.pop(origin, None)
             for place in self._places.values():
                 self._free(place, origin)
         for origin in origins - self._voices.keys():
-            self._voices[origin] = _Voice()
+            self._voices[origin] = Voice()
             self._loudness[origin] = Loudness()
 
-    def add_link(self, pubkey: str, link: Link, kind: LinkKind) -> None:
-        """Puts a connection to work; it replaces an earlier one with the same pubkey."""
+    def add_link(
+        self,
+        pubkey: str,
+        link: Link,
+        kind: LinkKind,
+        *,
+        standby: bool = False,
+        vouched: bool = True,
+    ) -> None:
+        """Puts a connection to work; it replaces an earlier one with the same pubkey.
+
+        To a consumer on `standby` nothing is sent until it listens. A provider that is not
+        `vouched` for brings nothing: see `vouch`.
+        """
         self.remove_link(pubkey)
         self._links_added += 1
-        self._places[pubkey] = _Place(link, kind, self._links_added)
+        place = self._places[pubkey] = Place(pubkey, link, kind, self._links_added)
+        place.paused = standby and kind is LinkKind.CONSUMER
+        place.vouched = vouched
 
     def set_kind(self, pubkey: str, kind: LinkKind) -> None:
         """Changes what a link is for; what it may no longer carry stops at once."""
         place = self._places[pubkey]
         place.kind = kind
+        if kind is not LinkKind.CONSUMER:
+            place.paused = False
         for origin in list(place.slots.holders):
-            if origin is not None and not self._may_go(origin, pubkey, kind):
+            if origin is not None and not self._may_go(origin, place):
                 self._free(place, origin)
 
     def remove_link(self, pubkey: str) -> None:
         """Forgets a connection; its origins may come over another one at once."""
-        self._places.pop(pubkey, None)
-        for voice in self._voices.values():
-            if voice.source is not None and voice.source[0] == pubkey:
-                voice.source = None
+        place = self._places.pop(pubkey, None)
+        if place is not None:
+            self._leave(place)
+
+    def pause(self, pubkey: str, on: bool) -> None:
+        """Stops or resumes what is sent to a consumer, who goes on being told of the slots."""
+        place = self._places[pubkey]
+        if on and not place.paused:
+            for rewriter in place.rewriters:
+                rewriter.interrupt()  # what is left out now was not lost
+        place.paused = on
+
+    def is_paused(self, pubkey: str) -> bool:
+        """Whether nothing is sent to that consumer for now."""
+        return self._places[pubkey].paused
+
+    def vouch(self, pubkey: str, on: bool) -> None:
+        """Says whether that provider's way to the stage is known not to lead through us."""
+        place = self._places[pubkey]
+        place.vouched = on
+        if not on:
+            self._leave(place)
+
+    def prefer(self, pubkey: str) -> None:
+        """From now on every voice is taken from that provider as soon as it comes from there."""
+        self._preferred = pubkey
+
+    def expects(self, pubkey: str) -> bool:
+        """Whether somebody was in the middle of a word on that link: silence is suspicious."""
+        place = self._places.get(pubkey)
+        if place is None:
+            return False
+        begin = self._monotonic() - EXPECT_SECONDS
+        return any(
+            x.level < limits.QUIET_LEVEL and x.heard_at > begin for x in place.sources.values()
+        )
+
+    @property
+    def levels_of_others(self) -> dict[str, int]:
+        """RFC 6464 levels of those who talk now, but are not among the loudest that we get."""
+        begin = self._monotonic() - 2 * LEVELS_SECONDS
+        return {origin: level for origin, (level, at) in self._distant.items() if at > begin}
 
     def handle_packet(self, pubkey: str, slot: int, packet: OpusPacket) -> None:
         """Takes a packet that arrived on a link."""
@@ -136,17 +147,25 @@ class Forwarder:
         if place is None:
             self.drops["unknown link"] += 1
             return
-        origin = self._origin(place, pubkey, slot)
+        if place.kind is LinkKind.PROVIDER and not place.vouched:
+            self.drops["not vouched for"] += 1
+            return
+        origin = self._origin(place, slot)
         voice = self._voices.get(origin) if origin is not None else None
         if origin is None or voice is None or origin == self._own:
             reason = "own voice" if origin == self._own else "no speaking role"
             self.drops[reason if origin is not None else "not theirs to send"] += 1
             return
         now = self._monotonic()
-        if not self._take_from(voice, origin, (pubkey, slot, place.age), now):
+        source = place.sources.get(slot)
+        if source is None:
+            source = place.sources[slot] = Source(place)
+        source.level = packet.level
+        source.heard_at = now
+        if not self._take_from(voice, origin, source, now):
             self.drops["comes another way"] += 1
             return
-        continuous = voice.rewriter.rewrite(voice.source, packet, now)
+        continuous = voice.rewriter.rewrite(source, packet, now)
         if continuous is None:
             self.drops["late"] += 1
             return
@@ -156,17 +175,47 @@ class Forwarder:
     def handle_message(self, pubkey: str, message: Mapping[str, object]) -> None:
         """Takes a message that arrived on a link's data channel."""
         place = self._places.get(pubkey)
-        if place is None or message.get("type") != "slots":
+        kind = message.get("type")
+        if place is None:
+            self.drops["unknown link"] += 1
+        elif kind == "slots":
+            self._handle_slots(place, message.get("origins"))
+        elif kind == "listen":
+            self._handle_listen(place, message.get("on"))
+        elif kind == "levels":
+            self._handle_levels(place, message.get("levels"))
+        else:
             self.drops["unknown message"] += 1
-            return
-        origins = message.get("origins")
-        if not isinstance(origins, list) or len(origins) > limits.SLOTS:
+
+    def _handle_slots(self, place: Place, origins: object) -> None:
+        if isinstance(origins, list) and len(origins) <= limits.SLOTS and all(map(_named, origins)):
+            place.claims = tuple(origins)
+        else:
             self.drops["bad announcement"] += 1
+
+    def _handle_listen(self, place: Place, on: object) -> None:
+        if not isinstance(on, bool) or place.kind is not LinkKind.CONSUMER:
+            self.drops["bad wish to listen"] += 1
+        elif place.paused is on:
+            self.pause(place.pubkey, not on)
+            if self._on_listen is not None:
+                self._on_listen(place.pubkey, on)
+
+    def _handle_levels(self, place: Place, levels: object) -> None:
+        if not isinstance(levels, dict) or len(levels) > limits.LEVELS or not place.brings_others:
+            self.drops["bad levels"] += 1
             return
-        if not all(x is None or (isinstance(x, str) and len(x) == PUBKEY_LENGTH) for x in origins):
-            self.drops["bad announcement"] += 1
-            return
-        place.claims = tuple(origins)
+        now = self._monotonic()
+        known = {
+            origin: level
+            for origin, level in levels.items()
+            if origin in self._voices and origin != self._own
+            if type(level) is int and 0 <= level <= SILENT_LEVEL
+        }
+        for origin, level in known.items():
+            self._distant[origin] = (level, now)
+        for other in self._places.values():
+            self._tell_levels(other, known, now)
 
     def send_own(self, packet: OpusPacket) -> None:
         """Takes a packet of our own microphone."""
@@ -175,48 +224,64 @@ class Forwarder:
             return
         self._send(self._own, packet, self._monotonic())
 
-    def _origin(self, place: _Place, pubkey: str, slot: int) -> str | None:
+    def _origin(self, place: Place, slot: int) -> str | None:
         """Whose voice arrives there; None when that link may not bring it, or has not said."""
         if place.claims is None:
             early = place.kind is LinkKind.PROVIDER and place.link.has_channel
-            return None if early else pubkey
+            return None if early else place.pubkey
         origin = place.claims[slot] if slot < len(place.claims) else None
-        return origin if place.kind is LinkKind.PROVIDER or origin == pubkey else None
+        return origin if place.kind is LinkKind.PROVIDER or origin == place.pubkey else None
 
-    def _take_from(self, voice: _Voice, origin: str, source: Source, now: float) -> bool:
-        """Whether the voice is taken from there: one way at a time, from themselves if possible."""
+    def _take_from(self, voice: Voice, origin: str, source: Source, now: float) -> bool:
+        """Whether the voice is taken from there: one way at a time, the best that brings it."""
         present = voice.source
-        if source != present:
-            fresh = present is not None and now - voice.heard_at < SOURCE_SECONDS
-            if fresh and _rank(origin, source) <= _rank(origin, present):
+        if source is not present:
+            stands = present is not None and now - voice.heard_at < SOURCE_SECONDS
+            if stands and self._rank(origin, source) <= self._rank(origin, present):
                 return False
             voice.source = source
         voice.heard_at = now
         return True
 
-    def _may_go(self, origin: str, pubkey: str, kind: LinkKind) -> bool:
-        if kind is LinkKind.CONSUMER:
-            return origin != pubkey
-        return kind is LinkKind.MUTUAL and origin == self._own
+    def _rank(self, origin: str, source: Source | None) -> tuple[bool, bool, bool, int]:
+        """The better of two ways: from the stage itself, as preferred, direct, the newer link."""
+        if source is None:
+            return (False, False, False, 0)
+        place = source.place
+        provider = place.kind is LinkKind.PROVIDER
+        preferred = place.pubkey == self._preferred
+        return (not provider, preferred, place.pubkey == origin, place.age)
+
+    def _leave(self, place: Place) -> None:
+        """Voices that come from there may come another way at once."""
+        for voice in self._voices.values():
+            if voice.source is not None and voice.source.place is place:
+                voice.source = None
+
+    def _may_go(self, origin: str, place: Place) -> bool:
+        if place.kind is LinkKind.CONSUMER:
+            return origin != place.pubkey
+        return place.kind is LinkKind.MUTUAL and origin == self._own
 
     def _send(self, origin: str, packet: OpusPacket, now: float) -> None:
         self._loudness[origin].push(packet.level, now)
-        for pubkey, place in self._places.items():
-            route = place.routes.get(origin) or self._route(place, origin, pubkey, now)
+        for place in self._places.values():
+            route = place.routes.get(origin) or self._route(place, origin, packet.level, now)
             if route is None:
                 continue
             rewriter, output = route
-            numbered = rewriter.rewrite(origin, packet, now)
-            if numbered is not None:
-                output.send(numbered)
+            if not place.paused:
+                numbered = rewriter.rewrite(origin, packet, now)
+                if numbered is not None:
+                    output.send(numbered)
             if place.told != place.slots.holders:
                 self._announce(place)
 
     def _route(
-        self, place: _Place, origin: str, pubkey: str, now: float
+        self, place: Place, origin: str, level: int, now: float
     ) -> tuple[Rewriter, Sink] | None:
         """Finds a slot for an origin that holds none on that link, if it may and can have one."""
-        if not self._may_go(origin, pubkey, place.kind):
+        if not self._may_go(origin, place):
             return None
         outputs = place.link.outputs
         if len(outputs) != len(place.rewriters):
@@ -225,6 +290,7 @@ class Forwarder:
         slot = place.slots.place(origin, self._loudness, now)
         if slot is None:
             self.drops["louder ones speak"] += 1
+            self._tell_levels(place, {origin: level}, now)
             return None
         place.routes = {
             holder: (place.rewriters[index], outputs[index])
@@ -233,20 +299,32 @@ class Forwarder:
         }
         return place.routes[origin]
 
-    def _free(self, place: _Place, origin: str) -> None:
+    def _free(self, place: Place, origin: str) -> None:
         slot = place.slots.free(origin)
         if slot is not None:
             del place.routes[origin]
             place.rewriters[slot].interrupt()
             self._announce(place)
 
-    def _announce(self, place: _Place) -> None:
+    def _announce(self, place: Place) -> None:
         """Says who holds which slot; tried again with each packet while the channel is not open."""
         holders = list(place.slots.holders)
         if place.link.send_message({"type": "slots", "origins": list(holders)}):
             place.told = holders
 
+    def _tell_levels(self, place: Place, levels: Mapping[str, int], now: float) -> None:
+        """Tells a consumer now and then how loud those are whom it does not get."""
+        if place.kind is not LinkKind.CONSUMER or place.paused:
+            return
+        for origin, level in levels.items():
+            talks = level < limits.QUIET_LEVEL and len(place.unheard) < limits.LEVELS
+            if talks and origin != place.pubkey and origin not in place.routes:
+                place.unheard[origin] = level
+        if place.unheard and now >= place.levels_due:
+            place.levels_due = now + LEVELS_SECONDS
+            place.link.send_message({"type": "levels", "levels": place.unheard})
+            place.unheard = {}
 
-def _rank(origin: str, source: Source | None) -> tuple[bool, int]:
-    """The better of two ways is the direct one, then the newer one."""
-    return (source[0] == origin, source[2]) if source is not None else (False, 0)
+
+def _named(origin: object) -> bool:
+    return origin is None or (isinstance(origin, str) and len(origin) == PUBKEY_LENGTH)
