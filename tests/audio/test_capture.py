@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tui.audio.capture import Capture, open_capture
-from tui.audio.errors import InvalidAudioSpec
+from tui.audio.errors import AudioUnavailable, InvalidAudioSpec
 from tui.audio.health import Health
 from tui.audio.packet import FRAME
 
@@ -64,13 +64,57 @@ async def test_muted_sends_nothing_and_time_goes_on(capture, tone):
     speak(capture, tone(0.2))
     capture.muted = True
     speak(capture, tone(1.0))
-    assert len(sent) == 10
+    assert len(sent) == 11
     capture.muted = False
     speak(capture, tone(0.2))
+    assert len(sent) == 21
+    assert sent[11].sequence == sent[10].sequence + 1
+    assert timestamps(sent)[10] == 50 * FRAME
+    assert sent[11].marker
+
+
+def test_muting_ends_what_is_said_with_silence(capture, tone):
+    capture, sent = capture
+    speak(capture, tone(0.2))
+    capture.muted = True
+    assert [packet.level for packet in sent[-2:]] == [13, 127]
+    capture.muted = False
+    speak(capture, tone(0.04))  # the first of it is the frame that was silence
+    assert set(timestamps(sent)) == {FRAME}
+    assert len(sent) == 12
+    for _ in range(2):
+        capture.end_talkspurt()
+    assert len(sent) == 13
+
+
+def test_a_microphone_that_stops_ends_what_is_said(capture, tone):
+    capture, sent = capture
+    speak(capture, tone(0.2))
+    capture.report(AudioUnavailable("gone"))
+    assert sent[-1].level == 127
+
+
+def test_a_muted_microphone_that_was_silent_says_nothing(capture):
+    capture, sent = capture
+    capture.muted = True
+    capture.muted = False
+    capture.muted = True
+    assert not sent
+
+
+def test_another_microphone_goes_on_with_the_numbers(capture, tone):
+    earlier, sent = capture
+    speak(earlier, tone(0.2))
+    later = Capture(sent.append, Health(), random.Random(2), muted=True)
+    speak(later, tone(0.1))
+    later.muted = False
+    later.follow(earlier)
+    speak(later, tone(0.2))
+    speak(earlier, tone(0.2))
     assert len(sent) == 20
-    assert sent[10].sequence == sent[9].sequence + 1
-    assert timestamps(sent)[9] == 51 * FRAME
-    assert sent[10].marker
+    assert set(timestamps(sent)) == {FRAME}
+    assert {b.sequence - a.sequence for a, b in itertools.pairwise(sent)} == {1}
+    assert not any(packet.marker for packet in sent[1:])
 
 
 def test_pause_is_not_sent_and_its_end_is_marked(capture, tone):
@@ -78,7 +122,10 @@ def test_pause_is_not_sent_and_its_end_is_marked(capture, tone):
     speak(capture, tone(1.0))
     before = len(sent)
     speak(capture, np.zeros(5 * 48_000, np.float32))
-    refreshes = sent[before + 12 :]
+    end = next(number for number, packet in enumerate(sent) if len(packet.payload) <= 2)
+    assert before <= end <= before + 12
+    assert sent[end].level == 127
+    refreshes = sent[end + 1 :]
     assert 5 <= len(refreshes) <= 15  # one in 400 ms
     assert not any(packet.marker for packet in sent[1:])
     assert {packet.level for packet in refreshes} == {127}

@@ -6,17 +6,20 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
+import numpy as np
+
 from tui.audio.errors import AudioUnavailable
 from tui.audio.health import Health, OnProblem
 from tui.audio.levels import level_of
 from tui.audio.opus import Encoder, Samples, load_library
-from tui.audio.packet import FRAME, OpusPacket
+from tui.audio.packet import FRAME, SILENT_LEVEL, OpusPacket
 from tui.audio.specs import Device, File, Nothing, Tone, parse_microphone
 from tui.audio.threads import in_thread
 
 log = logging.getLogger(__name__)
 
 _NOT_SENT = 2  # bytes; libopus: a packet of so few need not be transmitted
+_SILENCE: Samples = np.zeros(FRAME, np.float32)
 
 
 class Listener(Protocol):
@@ -46,6 +49,9 @@ class Capture:
     refresh of the background noise that it puts in every 400 ms goes through. Sequence numbers
     count what is sent, timestamps go on with time (RFC 7587), so a receiver can tell a pause from
     loss. The same holds while `muted`, when nothing at all is sent.
+
+    The last packet before either says so by its level: whoever hears nothing after a loud packet
+    has to take the way that it came by for dead.
     """
 
     def __init__(
@@ -53,13 +59,16 @@ class Capture:
         on_packet: Callable[[OpusPacket], None],
         health: Health,
         rng: random.Random,
+        *,
+        muted: bool = False,
     ) -> None:
         self.failed = 0  # frames that could not be encoded or handed on
         self._on_packet = on_packet
         self._health = health
         self._encoder: Encoder | None = None
-        self._muted = False
+        self._muted = muted
         self._paused = True  # the next packet begins a talkspurt
+        self._ended_early = False  # the frame in the making has been sent, as silence
         # The upper half is left free: SRTP loses its way when the first packets wrap (RFC 3711).
         self._sequence = rng.randrange(1 << 15)
         self._timestamp = rng.randrange(1 << 32)
@@ -71,9 +80,24 @@ class Capture:
 
     @muted.setter
     def muted(self, muted: bool) -> None:
-        if self._muted and not muted and self._encoder is not None:
+        if muted and not self._muted:
+            self.end_talkspurt()
+        elif self._muted and not muted and self._encoder is not None:
             self._encoder.reset()  # what it last knew is long past
         self._muted = muted
+
+    def end_talkspurt(self) -> None:
+        """Send silence in place of the frame in the making, unless it is a pause already."""
+        if not self._paused:
+            self._send(_SILENCE, SILENT_LEVEL)
+            self._paused = self._ended_early = True
+
+    def follow(self, earlier: "Capture") -> None:
+        """Go on with the numbers of `earlier`, which says no more."""
+        self._sequence, self._timestamp = earlier._sequence, earlier._timestamp
+        self._encoder, self._paused = earlier._encoder, earlier._paused
+        self._ended_early = earlier._ended_early
+        earlier._encoder, earlier._muted, earlier._paused = None, True, True
 
     @property
     def problem(self) -> AudioUnavailable | None:
@@ -87,6 +111,8 @@ class Capture:
 
     def report(self, problem: AudioUnavailable | None) -> None:
         """A microphone's word on whether it works."""
+        if problem is not None:
+            self.end_talkspurt()
         self._health.report(problem)
 
     def skip(self, frames: int) -> None:
@@ -95,21 +121,27 @@ class Capture:
 
     def frame(self, samples: Samples) -> None:
         """Encode FRAME samples and hand them on, unless muted or a pause."""
+        if self._ended_early:
+            self._ended_early = False
+        elif self._muted:
+            self.skip(1)
+        else:
+            self._send(samples, level_of(samples))
+
+    def _send(self, samples: Samples, level: int) -> None:
         timestamp = self._timestamp
         self.skip(1)
-        if self._muted:
-            self._paused = True
-            return
-        if self._encoder is None:
-            self._encoder = Encoder()
         try:
+            if self._encoder is None:
+                self._encoder = Encoder()
             payload = self._encoder.encode(samples)
             if len(payload) <= _NOT_SENT:
-                self._paused = True
-                return
+                if self._paused:
+                    return
+                self._paused, level = True, SILENT_LEVEL
             marker = self._paused and not self._encoder.in_dtx
             self._paused &= not marker
-            packet = OpusPacket(self._sequence, timestamp, payload, level_of(samples), marker)
+            packet = OpusPacket(self._sequence, timestamp, payload, level, marker)
             self._sequence = (self._sequence + 1) & 0xFFFF
             self._on_packet(packet)
         except Exception:
@@ -126,6 +158,7 @@ async def open_capture(
     *,
     on_problem: OnProblem | None = None,
     rng: random.Random | None = None,
+    muted: bool = False,
 ) -> AsyncIterator[Capture]:
     """A microphone by its name (see `specs`); raises InvalidAudioSpec and nothing else.
 
@@ -134,7 +167,7 @@ async def open_capture(
     """
     parsed = parse_microphone(spec)
     health = Health(on_problem)
-    capture = Capture(on_packet, health, rng or random.SystemRandom())
+    capture = Capture(on_packet, health, rng or random.SystemRandom(), muted=muted)
     if isinstance(parsed, Nothing):
         yield capture
         return

@@ -95,7 +95,6 @@ class Parts:
             me,
             microphone=settings.microphone,
             speaker=settings.speaker,
-            spawn=self.tasks.spawn,
             on_talking=ears.talking_changed,
             on_changed=observer.session_changed,
             monotonic=monotonic,

@@ -1,17 +1,18 @@
 """The sound of a session: one speaker, one microphone, and who is talking now."""
 
-import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from typing import Literal
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Literal
 
 from tui.audio.capture import Capture, open_capture
 from tui.audio.errors import AudioUnavailable, InvalidAudioSpec
 from tui.audio.levels import Activity
 from tui.audio.packet import SILENT_LEVEL, OpusPacket
-from tui.audio.playback import Playback, open_playback
+from tui.audio.playback import Playback, VoiceStats, open_playback
+from tui.audio.specs import parse_microphone, parse_speaker
+from tui.audio.swap import Swap
+from tui.config.limits import VOLUMES
 from tui.rtc.forwarding import Forwarder
-from tui.spaces.tasks import Spawn
 
 # A plain browser may send no levels; then the size of a packet tells speech from silence.
 _SILENT_BYTES = 12
@@ -30,63 +31,101 @@ class Sound:
         *,
         microphone: str,
         speaker: str,
-        spawn: Spawn,
         on_talking: Callable[[str, Literal["started", "stopped"]], None],
         on_changed: Callable[[], None],
         monotonic: Callable[[], float],
     ) -> None:
         self._me = me
-        self._microphone = microphone
-        self._speaker = speaker
-        self._spawn = spawn
+        self._specs = (microphone, speaker)
         self._on_talking = on_talking
         self._on_changed = on_changed
         self._monotonic = monotonic
-        self._playback: Playback | None = None
-        self._capture: Capture | None = None
-        self._capturing: asyncio.Task[None] | None = None
-        self._unusable: AudioUnavailable | None = None
+        self._microphone = Swap(self._open_microphone, self._adopt_microphone)
+        self._speaker = Swap(open_playback, self._adopt_speaker)
+        self._capturing = False
         self._muted = True
+        self._volumes: dict[str, float] = {}
         self._problems = ("", "", "")
         self._speaking: frozenset[str] = frozenset()
         self._hidden: frozenset[str] = frozenset()
         self.forwarder = Forwarder(me, self._play, monotonic=monotonic)
         self.activity = Activity()
         self._talking: set[str] = set()
+        self._telling_levels: set[str] = set()  # of those who may be heard
 
     @property
     def has_microphone(self) -> bool:
         """Whether the microphone works, or is not known not to."""
-        return self._microphone_problem is None
+        microphone = self._microphone
+        if microphone.current is not None:
+            return microphone.current.problem is None
+        return microphone.refused is None
 
     @property
     def problems(self) -> tuple[str, str, str]:
         """What is wrong with microphone and speaker, and a hint; empty texts while they work."""
-        microphone = self._microphone_problem
-        speaker = self._playback.problem if self._playback else None
-        hints = [problem.hint for problem in (microphone, speaker) if problem]
-        return (
-            microphone.reason if microphone else "",
-            speaker.reason if speaker else "",
-            hints[0] if hints else "",
-        )
+        problems = [_problem(end) for end in (self._microphone, self._speaker)]
+        hints = [problem.hint for problem in problems if problem]
+        microphone, speaker = (problem.reason if problem else "" for problem in problems)
+        return microphone, speaker, hints[0] if hints else ""
 
     @property
-    def _microphone_problem(self) -> AudioUnavailable | None:
-        return self._capture.problem if self._capture is not None else self._unusable
+    def devices(self) -> tuple[str, str]:
+        """The names of microphone and speaker, as they were chosen (see `specs`)."""
+        return self._specs
 
     def is_talking(self, origin: str) -> bool:
         """Whether somebody's sound arrives now, or ours goes out."""
         return origin in self._talking
 
     async def open(self, devices: AsyncExitStack) -> None:
-        """Open the speaker; `devices` closes it."""
-        self._playback = await devices.enter_async_context(open_playback(self._speaker))
+        """Open the speaker; `devices` closes all. Raises InvalidAudioSpec."""
+        for end in (self._microphone, self._speaker):
+            await devices.enter_async_context(end.running())
+        self._speaker.want(self._specs[1])
+        await self._speaker.settled()
+        if self._speaker.current is None and self._speaker.refused is not None:
+            raise InvalidAudioSpec(self._speaker.refused.reason)
+
+    def use_microphone(self, spec: str) -> None:
+        """Hear by another microphone from now on; raises InvalidAudioSpec for what is none.
+
+        One that cannot be opened is told in `problems`, and the present one stays.
+        """
+        parse_microphone(spec)
+        self._specs = (spec, self._specs[1])
+        if self._capturing:
+            self._microphone.want(spec)
+
+    def use_speaker(self, spec: str) -> None:
+        """Play by another speaker from now on, like `use_microphone`."""
+        parse_speaker(spec)
+        self._specs = (self._specs[0], spec)
+        self._speaker.want(spec)
+
+    def set_volume(self, pubkey: str, gain: float) -> None:
+        """Play somebody `gain` times as loud: 0 is silence, 1 as they come, 4 the most."""
+        self._volumes.pop(pubkey, None)
+        if gain != 1.0:
+            self._volumes[pubkey] = gain
+        if len(self._volumes) > VOLUMES:
+            del self._volumes[next(iter(self._volumes))]
+        if self._playback is not None:
+            self._playback.set_volume(pubkey, gain)
+
+    def volume(self, pubkey: str) -> float:
+        """How many times as loud somebody is played."""
+        return self._volumes.get(pubkey, 1.0)
+
+    def stats(self) -> dict[str, VoiceStats]:
+        """How the sound of everybody who is heard arrives."""
+        return self._playback.stats() if self._playback is not None else {}
 
     def set_speakers(self, speaking: frozenset[str]) -> None:
         """Who may be heard, here and by those we send to."""
         gone, self._speaking = self._speaking - speaking, speaking
         self.forwarder.set_speakers(speaking)
+        self._telling_levels &= speaking
         for origin in gone:
             self._silence(origin)
 
@@ -103,14 +142,16 @@ class Sound:
 
     def set_microphone(self, *, may_speak: bool, muted: bool) -> None:
         """Bring the microphone to where it should be."""
-        self._muted = muted or not may_speak
-        if self._capture is not None:
-            self._capture.muted = self._muted
-        if not self._muted and self._capturing is None:
-            self._capturing = self._spawn(self._capture_sound())
-        elif not may_speak and self._capturing is not None:
-            self._capturing.cancel()
-            self._capturing = None
+        muted = muted or not may_speak
+        if self._microphone.current is not None:
+            self._microphone.current.muted = muted
+        self._muted = muted
+        if may_speak and not muted and not self._capturing:
+            self._capturing = True
+            self._microphone.want(self._specs[0])
+        elif not may_speak and self._capturing:
+            self._capturing = False
+            self._microphone.want(None)
 
     def look(self) -> None:
         """Notice who began or stopped talking, and what became of the devices."""
@@ -121,19 +162,21 @@ class Sound:
             self._problems = self.problems
             self._on_changed()
 
-    async def _capture_sound(self) -> None:
-        capture: Capture | None = None
-        self._unusable = None
-        try:
-            async with open_capture(self._microphone, self._spoken) as capture:
-                self._capture = capture
-                capture.muted = self._muted
-                await asyncio.get_running_loop().create_future()
-        except InvalidAudioSpec as error:  # a file that is gone since its name was checked
-            self._unusable = AudioUnavailable(str(error))
-        finally:
-            if self._capture is capture:  # the next one may be open before this one is closed
-                self._capture = None
+    @property
+    def _playback(self) -> Playback | None:
+        return self._speaker.current
+
+    def _open_microphone(self, spec: str) -> AbstractAsyncContextManager[Capture]:
+        return open_capture(spec, self._spoken, muted=True)
+
+    def _adopt_microphone(self, new: Capture, old: Capture | None) -> None:
+        new.muted = self._muted
+        if old is not None:
+            new.follow(old)
+
+    def _adopt_speaker(self, new: Playback, old: Playback | None) -> None:
+        for pubkey, gain in self._volumes.items():
+            new.set_volume(pubkey, gain)
 
     def _spoken(self, packet: OpusPacket) -> None:
         if not self._muted:
@@ -144,7 +187,9 @@ class Sound:
         if origin in self._hidden:
             return
         level = packet.level
-        if level == SILENT_LEVEL and len(packet.payload) > _SILENT_BYTES:
+        if level < SILENT_LEVEL:
+            self._telling_levels.add(origin)
+        elif len(packet.payload) > _SILENT_BYTES and origin not in self._telling_levels:
             level = _UNKNOWN_LEVEL
         self.activity.push(origin, level, self._monotonic())
         if self._playback is not None:
@@ -154,3 +199,10 @@ class Sound:
         """Nothing of what is buffered is heard either."""
         if self._playback is not None:
             self._playback.drop(origin)
+
+
+def _problem(end: Swap[Any]) -> AudioUnavailable | None:
+    if end.refused is not None or end.current is None:
+        return end.refused
+    problem: AudioUnavailable | None = end.current.problem
+    return problem
