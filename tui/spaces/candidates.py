@@ -16,7 +16,6 @@ import msgspec
 
 GRAIN = 0.05  # of the score: closer than that are equals
 WINDOW = 32  # equals among which a joiner's hash decides
-MAX_DISTANCE = 32  # hops; a path of more is none, as no message about paths holds it
 
 
 class Weights(msgspec.Struct, frozen=True):

@@ -1,0 +1,251 @@
+"""Who listens to whom: the connections of one space, and what follows from them for each node.
+
+Everybody on stage is connected with everybody else there. Who listens has one parent, so the rest
+is a forest below the stage. Of several confirmed connections of a listener those with the stage
+count before those with listeners, then the newest: anybody may claim to serve anybody, but nobody
+gets between the stage and whom it serves. Who is asked signs the confirmation; a forger can make
+listeners who are served by listeners look deeper, or without a path, until it is removed or gone,
+which keeps others from asking them, and changes nothing of whom they hear.
+
+What changes is brought up to date along the subtree below it, never for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.config import limits
+from tui.spaces.events import ConnectionType
+
+MAX_DISTANCE = 32  # hops; a longer path is none, as no message about paths holds it
+
+Order = tuple[int, str]
+"""When a connection was confirmed, and the id of the event that says so."""
+
+
+class Node:
+    """Somebody who is here; `distance` is `None` without a path to the stage."""
+
+    __slots__ = (
+        "bottleneck", "cell", "children", "distance", "outputs", "parent", "pubkey", "speaks",
+        "upload",
+    )  # fmt: skip
+
+    def __init__(self, pubkey: str) -> None:
+        self.pubkey = pubkey
+        self.speaks = False
+        self.outputs = 0
+        self.upload = 0.0
+        self.parent: Node | None = None
+        self.children: dict[str, Node] = {}
+        self.distance: int | None = None
+        self.bottleneck = 0.0  # kbit/s for one output, the least on the way from the stage
+        self.cell: tuple[bool, int, int] | None = None
+
+    @property
+    def share(self) -> float:
+        """Upload for one output, in kbit/s."""
+        return self.upload / self.outputs if self.outputs else 0.0
+
+    def ancestors(self) -> Iterator[Node]:
+        """Those on the way to the stage, nearest first; only of a node that has a path."""
+        node = self.parent
+        while node is not None:
+            yield node
+            node = node.parent
+
+
+class Graph:
+    """The connections between the people who are in the space of `host`.
+
+    `connect` may come before `put` of either; order changes nothing.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._nodes: dict[str, Node] = {}
+        self._asks: dict[str, dict[str, Order]] = {}  # by who asks: who serves them, since when
+        self._asked: dict[str, set[str]] = {}  # the same, by who is asked
+        self._at_distance = [0] * (MAX_DISTANCE + 1)
+
+    # -- what there is
+
+    def put(self, pubkey: str, *, speaks: bool, outputs: int, upload_kbps: float) -> None:
+        """Somebody is here, or something of theirs has changed; what they claim is clamped."""
+        node = self._nodes.get(pubkey)
+        new = node is None
+        if node is None:
+            node = self._nodes[pubkey] = Node(pubkey)
+        upload = min(max(upload_kbps, 0.0), limits.SPEED_KBPS) if upload_kbps > 0 else 0.0
+        outputs = min(max(outputs, 0), limits.AUDIO_OUTPUTS)
+        speaks = speaks or pubkey == self._host
+        before = (node.speaks, node.outputs, node.upload)
+        if not new and before == (speaks, outputs, upload):
+            return
+        node.speaks, node.outputs, node.upload = speaks, outputs, upload
+        if new or before[0] != speaks:
+            self._reparent(node)
+            for asking in self._asked.get(pubkey, ()):
+                self._reparent(self._nodes.get(asking))
+        self._settle(node)
+        self._moved(node)
+
+    def remove(self, pubkey: str) -> None:
+        """Somebody is gone, and their connections with them."""
+        for asked in list(self._asks.get(pubkey, ())):
+            self._forget(pubkey, asked)
+        node = self._nodes.get(pubkey)
+        if node is not None:
+            node.speaks = False
+            self._settle(node)
+            del self._nodes[pubkey]
+        for asking in list(self._asked.get(pubkey, ())):
+            self._forget(asking, pubkey)
+
+    def connect(
+        self,
+        asking: str,
+        asked: str,
+        type_: ConnectionType,
+        *,
+        standby: bool = False,
+        order: Order = (0, ""),
+    ) -> None:
+        """`asked` has confirmed a connection, in place of any other between the two.
+
+        `order` is the confirmation's place in time; of equals the higher pubkey counts. Only
+        people who listen to somebody make the tree: neither `mutual` connections nor `standby`.
+        """
+        if asking == asked:
+            return
+        self._forget(asked, asking)
+        if type_ != "consumer" or standby:
+            self._forget(asking, asked)
+            return
+        asks = self._asks.setdefault(asking, {})
+        if asks.get(asked) != order:
+            asks[asked] = order
+            self._asked.setdefault(asked, set()).add(asking)
+            self._reparent(self._nodes.get(asking))
+
+    def disconnect(self, one: str, other: str) -> None:
+        """There is no connection between the two any more."""
+        self._forget(one, other)
+        self._forget(other, one)
+
+    # -- what follows from it
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __contains__(self, pubkey: object) -> bool:
+        return pubkey in self._nodes
+
+    @property
+    def depth(self) -> int:
+        """The deepest distance."""
+        return max((hops for hops, number in enumerate(self._at_distance) if number), default=0)
+
+    def distance(self, pubkey: str) -> int | None:
+        """Hops to the host: 0 for the host, 1 on the stage; `None` without a path."""
+        node = self._nodes.get(pubkey)
+        return node.distance if node else None
+
+    def parent(self, pubkey: str) -> str:
+        """Who serves somebody; empty for nobody, and on the stage."""
+        node = self._nodes.get(pubkey)
+        return node.parent.pubkey if node and node.parent else ""
+
+    def path(self, pubkey: str) -> tuple[str, ...]:
+        """The way to the stage, nearest first; empty on the stage and for who has none."""
+        node = self._nodes.get(pubkey)
+        if node is None or node.distance is None:
+            return ()
+        return tuple(above.pubkey for above in node.ancestors())
+
+    def consumers(self, pubkey: str) -> int:
+        """How many somebody serves."""
+        node = self._nodes.get(pubkey)
+        return len(node.children) if node else 0
+
+    def free(self, pubkey: str) -> int:
+        """How many more somebody would serve."""
+        node = self._nodes.get(pubkey)
+        return max(0, node.outputs - len(node.children)) if node else 0
+
+    # -- keeping it up to date
+
+    def _forget(self, asking: str, asked: str) -> None:
+        asks = self._asks.get(asking)
+        if not asks or asked not in asks:
+            return
+        del asks[asked]
+        if not asks:
+            del self._asks[asking]
+        by = self._asked[asked]
+        by.discard(asking)
+        if not by:
+            del self._asked[asked]
+        self._reparent(self._nodes.get(asking))
+
+    def _reparent(self, node: Node | None) -> None:
+        """Find out who serves a node, and what follows for those below it."""
+        if node is None:
+            return
+        found = self._serving(node)
+        before = node.parent
+        if found is before:
+            self._settle(node)
+            return
+        if before is not None:
+            del before.children[node.pubkey]
+            self._moved(before)
+        node.parent = found
+        if found is not None:
+            if found.distance is not None and node in found.ancestors():
+                self._lose(node)  # a loop: nobody in it has a path
+            found.children[node.pubkey] = node
+            self._moved(found)
+        self._settle(node)
+
+    def _serving(self, node: Node) -> Node | None:
+        if node.speaks or node.pubkey not in self._nodes:
+            return None
+        asks = self._asks.get(node.pubkey, {})
+        known = [found for asked in asks if (found := self._nodes.get(asked))]
+        return max(known, key=lambda n: (n.speaks, asks[n.pubkey], n.pubkey), default=None)
+
+    def _settle(self, node: Node) -> None:
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            if self._place(node, *self._where(node)):
+                waiting.extend(node.children.values())
+
+    def _where(self, node: Node) -> tuple[int | None, float]:
+        if node.speaks:
+            return (0 if node.pubkey == self._host else 1), node.share
+        parent = node.parent
+        if parent is None or parent.distance is None or parent.distance >= MAX_DISTANCE:
+            return None, 0.0
+        return parent.distance + 1, min(parent.bottleneck, node.share)
+
+    def _lose(self, node: Node) -> None:
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            if self._place(node, None, 0.0):
+                waiting.extend(node.children.values())
+
+    def _place(self, node: Node, distance: int | None, bottleneck: float) -> bool:
+        if (node.distance, node.bottleneck) == (distance, bottleneck):
+            return False
+        for hops, change in ((node.distance, -1), (distance, 1)):
+            if hops is not None:
+                self._at_distance[hops] += change
+        node.distance, node.bottleneck = distance, bottleneck
+        self._moved(node)
+        return True
+
+    def _moved(self, node: Node) -> None:
+        """Hear that the distance, bottleneck, outputs or consumers of a node have changed."""
