@@ -37,9 +37,7 @@ async def test_many_raised_hands_are_put_in_order_once_and_not_once_for_each_of_
     board = Board(time.time)
     pool = Pool(())
     people = People(pool, Cache(None), changed=lambda pubkey: None)
-    room = Room(
-        board, people, me=signer.pubkey, microphone="none", speaker="null", relays=(), now=time.time
-    )
+    room = Room(board, people, me=signer.pubkey, relays=(), now=time.time)
     session = SpaceSession(
         space,
         signer=signer,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tui.spaces.quality import Meter, Place, Quality, Reading
 
-HEARD = Place(depth=2, outputs_used=3, outputs_max=8, parent="p", heard=True)
+HEARD = Place(depth=2, outputs_used=3, outputs_max=8, parent="p")
 GOOD = Reading("parent", loss=0.0, round_trip=0.04, jitter=0.004)
 
 
@@ -60,8 +60,18 @@ def test_the_worst_number_gives_the_word(
 
 def test_without_a_connection_the_sound_is_lost_only_if_there_was_any() -> None:
     meter = Meter()
-    assert meter.look(0.0, {}, 0.0, HEARD).badge == "lost"
-    assert meter.look(0.0, {}, 0.0, HEARD._replace(heard=False)).badge == ""
+    assert meter.look(0.0, {}, 0.0, HEARD).badge == ""
+    assert meter.look(1.0, {"p": GOOD}, 0.0, HEARD).badge == "good"
+    assert meter.look(2.0, {}, 0.0, HEARD).badge == "lost"
+    assert meter.look(3.0, {}, 0.0, HEARD._replace(alone=True)).badge == ""
+    assert meter.look(4.0, {}, 0.0, HEARD).badge == ""
+
+
+def test_alone_on_stage_it_is_about_those_who_hear_us() -> None:
+    meter, alone = Meter(), Place(depth=0, outputs_used=1, outputs_max=8, alone=True)
+    child = GOOD._replace(kind="child", loss=0.2)
+    assert meter.look(0.0, {"c": child}, 0.0, alone).badge == "poor"
+    assert meter.look(1.0, {}, 0.0, alone).badge == ""
 
 
 def test_reserves_and_those_who_hear_us_say_nothing_of_what_we_hear() -> None:

@@ -15,11 +15,13 @@ from tui.controller.views import (
     AudioView,
     Barred,
     ChatLine,
+    Devices,
     JournalEntry,
     Login,
     LogLine,
     Me,
     Participant,
+    Quality,
     RelayView,
     RoomView,
     SpaceSummary,
@@ -105,6 +107,14 @@ class Board:
         """The room that is only looked at, or none."""
         self._set("room", room, self.view.room)
 
+    def set_quality(self, quality: Quality) -> None:
+        """How good connections and sound are."""
+        self._set("quality", quality, self.view.quality)
+
+    def set_devices(self, devices: Devices) -> None:
+        """What can record and play here."""
+        self._set("devices", devices, self.view.devices)
+
     def set_chat(self, id_: str, line: ChatLine | None) -> None:
         """One line of the chat; of more than `limits.SHOWN_CHAT_LINES` the oldest go."""
         self._put("chat", self.view.chat, id_, line)
@@ -130,6 +140,7 @@ class Board:
         """Nobody and nothing of a space or room is to be seen any more."""
         self.set_space(None)
         self.set_room(None)
+        self.set_quality(Quality())
         for field in ("participants", "chat", "journal", "barred"):
             shown = getattr(self.view, field)
             for key in list(self._known(field, shown)):

@@ -55,6 +55,7 @@ _SLOW = (
     intents.Hide,
     intents.WatchRoom,
     intents.ExportJournal,
+    intents.ListDevices,
 )
 """What waits for disks, keyrings, relays or much arithmetic, and must not hold up a `mute`."""
 
@@ -218,6 +219,12 @@ class Controller:
                 self._stopped.set()
             case intents.AddRelay():
                 await self._relays.add(intent.url)
+            case intents.RetryRelays():
+                self._relays.retry()
+            case intents.SetVolume():
+                self._stay.set_volume(intent.pubkey, intent.gain)
+            case intents.UseMicrophone() | intents.UseSpeaker():
+                self._stay.use_device(intent)
             case intents.Hide():
                 await self._hide(intent)
             case intents.ExportJournal():

@@ -271,6 +271,33 @@ class Mute(Intent, frozen=True, tag="mute"):
     on: bool
 
 
+class SetVolume(Intent, frozen=True, tag="set_volume"):
+    """Play somebody `gain` times as loud, for oneself: 0 is silence, 1 as they come, 4 the most."""
+
+    pubkey: str
+    gain: float
+
+
+class ListDevices(Intent, frozen=True, tag="list_devices"):
+    """Look which microphones and speakers there are."""
+
+
+class UseMicrophone(Intent, frozen=True, tag="use_microphone"):
+    """Speak into another microphone (`default`, a name, `tone:HZ`, `file:PATH`, `none`)."""
+
+    device: str
+
+
+class UseSpeaker(Intent, frozen=True, tag="use_speaker"):
+    """Hear from another speaker (`default`, a name, `file:PATH`, `null`)."""
+
+    device: str
+
+
+class RetryRelays(Intent, frozen=True, tag="retry_relays"):
+    """Try relays that cannot be reached again at once."""
+
+
 class Stop(Intent, frozen=True, tag="stop"):
     """Leave the space and end the controller."""
 
@@ -314,6 +341,11 @@ AnyIntent = (
     | Hide
     | WatchRoom
     | ExportJournal
+    | SetVolume
+    | ListDevices
+    | UseMicrophone
+    | UseSpeaker
+    | RetryRelays
     | Stop
 )
 

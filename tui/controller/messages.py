@@ -11,13 +11,16 @@ import msgspec
 from tui.controller.views import (
     Account,
     AudioView,
+    Badge,
     Barred,
     ChatLine,
+    Devices,
     JournalEntry,
     Login,
     LogLine,
     Me,
     Participant,
+    Quality,
     RelayView,
     Role,
     RoomView,
@@ -49,6 +52,8 @@ class ViewChanged(Message, frozen=True, tag="view"):
     accounts: dict[str, Account | None] = {}
     login: Login | msgspec.UnsetType | None = msgspec.UNSET
     room: RoomView | msgspec.UnsetType | None = msgspec.UNSET
+    quality: Quality | msgspec.UnsetType = msgspec.UNSET
+    devices: Devices | msgspec.UnsetType | None = msgspec.UNSET
     chat: dict[str, ChatLine | None] = {}
     journal: dict[str, JournalEntry | None] = {}
     barred: dict[str, Barred | None] = {}
@@ -100,6 +105,35 @@ class AudioChanged(Message, frozen=True, tag="audio"):
 
     origin: str = msgspec.field(name="from")
     state: Literal["started", "stopped"]
+
+
+class QualityChanged(Message, frozen=True, tag="quality"):
+    """How good connections and sound are now; at most one in five seconds. Shares from 0 to 1,
+    times in seconds; `depth` counts the hops to the host."""
+
+    badge: Badge
+    loss: float
+    round_trip: float | None
+    jitter: float
+    concealed: float
+    depth: int | None
+    outputs_used: int
+    outputs_max: int
+
+
+class ParentChanged(Message, frozen=True, tag="parent"):
+    """Somebody else sends us the sound now, empty for nobody; `reason` is why the one before does
+    not."""
+
+    pubkey: str
+    reason: str = ""
+
+
+class Outage(Message, frozen=True, tag="outage"):
+    """Something is gone (`seconds` is 0), or is back after so many seconds."""
+
+    what: Literal["sound", "relays", "microphone", "speaker", "host"]
+    seconds: float
 
 
 class SpeechRequested(Message, frozen=True, tag="speech_request"):
@@ -208,6 +242,9 @@ AnyMessage = (
     | ParticipantChanged
     | ConnectionChanged
     | AudioChanged
+    | QualityChanged
+    | ParentChanged
+    | Outage
     | SpeechRequested
     | Invited
     | RoleChanged

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from tui.config import limits
 from tui.controller.board import Board
-from tui.controller.refusal import Refusal
+from tui.controller.refusal import Refusal, require
 from tui.controller.views import RelayView
 from tui.nostr.cache import Cache
 from tui.nostr.filter import Filter
@@ -64,6 +64,10 @@ class Relays:
                 self._board.log("warning", f"a relay is not used: {error}")
         self._borrowed |= set(added) - self._own.keys()
         return tuple(added)
+
+    def retry(self) -> None:
+        """Wait no longer for those that cannot be reached; raises `Refusal` if there are none."""
+        require(self._pool.retry_now() > 0, "no relay waits to be tried again")
 
     async def give_back(self, *, but: Sequence[str] = ()) -> None:
         """Leave the relays that are only borrowed, except some."""
@@ -138,6 +142,7 @@ class Relays:
                     name=status.name,
                     refusals=status.refusals,
                     forgets=status.forgets,
+                    retry_at=round(status.retry_at, 1),
                 ),
             )
 

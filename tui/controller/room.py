@@ -1,5 +1,6 @@
 """The present space as clients see it: hears a session and keeps the board up to date."""
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from tui.controller.messages import (
     RoleChanged,
     SpeechRequested,
 )
+from tui.controller.sound_board import SoundBoard
 from tui.controller.views import (
     AudioView,
     Barred,
@@ -56,19 +58,17 @@ class Room:
         people: People,
         *,
         me: str,
-        microphone: str,
-        speaker: str,
         relays: tuple[str, ...],
         now: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._board = board
         self._people = people
-        self._microphone = microphone
-        self._speaker = speaker
         self._relays = relays
         self._now = now
         self._since = int(now())
         self._chat = ChatBoard(board, me=me, people=people, name_of=self.name_of, now=now)
+        self._sound = SoundBoard(board, monotonic)
         self._session: SpaceSession | None = None
         self._levels: dict[str, int] = {}
         self._links = _Links()
@@ -79,12 +79,16 @@ class Room:
         self.session_changed()
 
     def tick(self) -> None:
-        """Show how loud people are; a few times a second."""
-        if self._session is not None:
-            levels = self._session.levels
-            if levels or self._levels:
-                self._board.show_levels(levels)
-            self._levels = levels
+        """Show how loud people are, and how good the sound; a few times a second."""
+        session = self._session
+        if session is None:
+            return
+        if (levels := session.levels) or self._levels:
+            self._board.show_levels(levels)
+        self._levels = levels
+        if self._sound.look(session):
+            self.session_changed()
+        self._sound.tick(session)
 
     def end(self) -> None:
         """The session is over."""
@@ -136,8 +140,8 @@ class Room:
         session = self._session
         if session is None:
             return
-        microphone, speaker, hint = session.problems
-        self._board.set_audio(AudioView(self._microphone, self._speaker, microphone, speaker, hint))
+        self._sound.look(session)
+        self._board.set_audio(AudioView(*session.sound.devices, *session.problems))
         self._board.set_space(self._space(session))
 
     def joined(self) -> None:
@@ -147,6 +151,8 @@ class Room:
     def connection_changed(self, pubkey: str, state: str) -> None:
         """See `tui.spaces.observer.Observer`."""
         self._board.occurred(ConnectionChanged(pubkey, state))
+        if self._session is not None:
+            self._sound.connection_changed(self._session, pubkey, state)
 
     def audio_changed(self, pubkey: str, state: Literal["started", "stopped"]) -> None:
         """See `tui.spaces.observer.Observer`."""
@@ -251,6 +257,7 @@ class Room:
             hidden=pubkey in session.hidden,
             followed=pubkey in self._people.follows,
             verified=self._people.verified_of(pubkey),
+            volume=session.sound.volume(pubkey),
         )
 
     def _space(self, session: SpaceSession) -> SpaceView:
@@ -285,6 +292,7 @@ class Room:
             undo=session.undoable,
             muted_by=session.muted_by,
             relays=self._relays,
+            hearing=self._sound.hearing,
         )
 
 

@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 
 from tui.audio.errors import InvalidAudioSpec
+from tui.audio.specs import parse_microphone, parse_speaker
+from tui.config import limits
 from tui.controller import intents
 from tui.controller.board import Board
 from tui.controller.drops import Drops
@@ -14,17 +16,18 @@ from tui.controller.identity import Identity
 from tui.controller.intents import AnyIntent
 from tui.controller.messages import Failed, SpaceClosed, SpaceScheduled
 from tui.controller.options import ControllerOptions
-from tui.controller.refusal import Refusal
+from tui.controller.refusal import Refusal, require
 from tui.controller.relays import Relays
 from tui.controller.room import Room
 from tui.controller.schedule import announce
+from tui.controller.views import AudioView
 from tui.nostr.keys import Signer
 from tui.nostr.nip19 import short_npub
 from tui.nostr.pool import Pool
 from tui.nostr.url import is_loopback
 from tui.people.book import People
 from tui.rtc.peer import PeerSettings
-from tui.spaces.events import Metrics, SpaceRef
+from tui.spaces.events import Metrics, SpaceRef, is_pubkey
 from tui.spaces.session import SessionSettings, SpaceCreation, SpaceSession
 
 log = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class Stay:
         self._monotonic = monotonic
         self._rng = rng
         self._entrance = Entrance(pool, relays, board, now=now, rng=rng)
+        self._devices = options.microphone, options.speaker
         self._room: Room | None = None
         self._staying: asyncio.Task[None] | None = None
 
@@ -94,6 +98,32 @@ class Stay:
         """Take the counts of what the present space has dropped."""
         if self.session is not None:
             self._drops.look("space", self.session.dropped)
+
+    def set_volume(self, pubkey: str, gain: float) -> None:
+        """Play somebody louder or less loud; raises `Refusal`."""
+        session = self.present()
+        require(is_pubkey(pubkey), "that is no pubkey")
+        require(pubkey != session.me, "nobody hears themselves here")
+        require(0 <= gain <= limits.LOUDEST_GAIN, "a volume is from 0 to 4")
+        session.sound.set_volume(pubkey, gain)
+        if self._room is not None:
+            self._room.participant_changed(pubkey)
+
+    def use_device(self, intent: intents.UseMicrophone | intents.UseSpeaker) -> None:
+        """Take another microphone or speaker, now or for the next space; raises `Refusal`."""
+        is_microphone = isinstance(intent, intents.UseMicrophone)
+        try:
+            (parse_microphone if is_microphone else parse_speaker)(intent.device)
+        except InvalidAudioSpec as error:
+            raise Refusal(str(error)) from None
+        microphone, speaker = self._devices
+        self._devices = (intent.device, speaker) if is_microphone else (microphone, intent.device)
+        if self.session is None or self._room is None:
+            self._board.set_audio(AudioView(*self._devices))
+            return
+        sound = self.session.sound
+        (sound.use_microphone if is_microphone else sound.use_speaker)(intent.device)
+        self._room.session_changed()
 
     async def enter(self, intent: Entering, tasks: asyncio.TaskGroup) -> None:
         """Begin to host or join, as a task of `tasks`; the outcome is told whatever happens."""
@@ -164,15 +194,14 @@ class Stay:
             self._board,
             self._people,
             me=signer.pubkey,
-            microphone=options.microphone,
-            speaker=options.speaker,
             relays=door.relays,
             now=self._now,
+            monotonic=self._monotonic,
         )
         settings = SessionSettings(
             name=self._identity.name or short_npub(signer.pubkey),
-            microphone=options.microphone,
-            speaker=options.speaker,
+            microphone=self._devices[0],
+            speaker=self._devices[1],
             metrics=self._metrics(),
             peer=PeerSettings(
                 ice_servers=options.ice_servers,

@@ -11,11 +11,13 @@ from tui.controller.views import (
     AudioView,
     Barred,
     ChatLine,
+    Devices,
     JournalEntry,
     Login,
     LogLine,
     Me,
     Participant,
+    Quality,
     RelayView,
     RoomView,
     SpaceSummary,
@@ -42,6 +44,8 @@ class View:
         self.accounts: dict[str, Account] = {}
         self.login: Login | None = None
         self.room: RoomView | None = None
+        self.quality = Quality()
+        self.devices: Devices | None = None
         self.chat: dict[str, ChatLine] = {}
         self.journal: dict[str, JournalEntry] = {}
         self.barred: dict[str, Barred] = {}
@@ -61,6 +65,10 @@ class View:
             self.login = change.login
         if change.room is not msgspec.UNSET:
             self.room = change.room
+        if change.quality is not msgspec.UNSET:
+            self.quality = change.quality
+        if change.devices is not msgspec.UNSET:
+            self.devices = change.devices
         for field in ("accounts", "chat", "journal", "barred"):
             _merge(getattr(self, field), getattr(change, field))
         _merge(self.relays, change.relays)
@@ -86,6 +94,8 @@ class View:
             accounts=dict(self.accounts),
             login=self.login,
             room=self.room,
+            quality=self.quality,
+            devices=self.devices,
             chat=dict(self.chat),
             journal=dict(self.journal),
             barred=dict(self.barred),

@@ -21,6 +21,7 @@ KeySource = Literal[
     "remote",
 ]
 Access = Literal["open", "invite", "password"]
+Badge = Literal["", "good", "fair", "poor", "lost"]
 Microphone = Literal["closed", "muted", "open", "unavailable"]
 """closed: no right to speak; unavailable: the right, but no working device."""
 
@@ -65,7 +66,7 @@ class RelayView(msgspec.Struct, frozen=True):
     """One relay; `reason` is its last complaint or our last failure with it.
 
     `refusals` are the kinds that it does not take, and why; `forgets` those that it takes and does
-    not give back.
+    not give back. `retry_at` is when one that waits is tried again, in unix seconds, else 0.
     """
 
     url: str
@@ -75,6 +76,7 @@ class RelayView(msgspec.Struct, frozen=True):
     name: str = ""
     refusals: dict[int, str] = {}
     forgets: tuple[int, ...] = ()
+    retry_at: float = 0.0
 
 
 class SpaceSummary(msgspec.Struct, frozen=True):
@@ -117,7 +119,8 @@ class Participant(msgspec.Struct, frozen=True):
     place, counted from 1; `later` when this user has put it at the end. `link` is our own WebRTC
     connection to this person, if any; `plain` when signalling to them cannot be encrypted. `away`:
     not heard of for too long, about to be gone. `hidden` and `followed` come from the user's lists,
-    `verified` is a checked NIP-05 address; `muted`: was asked to mute and silent since.
+    `verified` is a checked NIP-05 address; `muted`: was asked to mute and silent since; `volume` is
+    how many times as loud we play them.
     """
 
     pubkey: str
@@ -136,6 +139,7 @@ class Participant(msgspec.Struct, frozen=True):
     hidden: bool = False
     followed: bool = False
     verified: str = ""
+    volume: float = 1.0
 
 
 class Barred(msgspec.Struct, frozen=True):
@@ -206,6 +210,51 @@ class RoomView(msgspec.Struct, frozen=True):
     starts: int = 0
 
 
+class Hearing(msgspec.Struct, frozen=True):
+    """What becomes of the sound while we listen. `lost`: there was some, and is none now; `asked`
+    is how many people were asked in vain since there is none. Where it has just come back from
+    somebody else, `moved` is set for a few seconds and `moved_in` is how long it was gone."""
+
+    lost: bool = False
+    asked: int = 0
+    moved: bool = False
+    moved_in: float = 0.0
+
+
+class LinkQuality(msgspec.Struct, frozen=True):
+    """One WebRTC connection of ours. `loss` is a share from 0 to 1, times are in seconds; `relayed`
+    means through a TURN server. A `spare` is a listener's reserve with us, `standby` is ours."""
+
+    pubkey: str
+    kind: Literal["mutual", "parent", "standby", "child", "spare"]
+    badge: Badge
+    loss: float
+    round_trip: float | None
+    jitter: float
+    relayed: bool = False
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """How good connections and sound are; units as in `LinkQuality`, `concealed` is a share, too.
+
+    `badge` is empty while there is nothing to judge; `worst` names the number that makes it less
+    than good. `depth` counts the hops to the host; outputs are people to whom we send sound.
+    """
+
+    badge: Badge = ""
+    loss: float = 0.0
+    round_trip: float | None = None
+    jitter: float = 0.0
+    concealed: float = 0.0
+    worst: Literal["", "loss", "round_trip", "jitter", "concealed"] = ""
+    depth: int | None = None
+    outputs_used: int = 0
+    outputs_max: int = 0
+    parent: str = ""
+    standby: str = ""
+    links: tuple[LinkQuality, ...] = ()
+
+
 class SpaceView(msgspec.Struct, frozen=True):
     """The present space and our own state in it. `share` is its nevent, `share_room` the naddr of
     its NIP-53 room; `heard_from` is the pubkey of the peer that sends us the sound, empty while
@@ -237,6 +286,7 @@ class SpaceView(msgspec.Struct, frozen=True):
     undo: str = ""
     muted_by: str = ""
     relays: tuple[str, ...] = ()
+    hearing: Hearing = Hearing()
 
 
 class AudioView(msgspec.Struct, frozen=True):
@@ -247,6 +297,15 @@ class AudioView(msgspec.Struct, frozen=True):
     microphone_problem: str = ""
     speaker_problem: str = ""
     hint: str = ""
+
+
+class Devices(msgspec.Struct, frozen=True):
+    """The names of what can record and play here, as they were when last asked for; `problem` says
+    why there are none."""
+
+    microphones: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class LogLine(msgspec.Struct, frozen=True):

@@ -95,8 +95,10 @@ class RelayConnection:
         pause = self._backoff.pause()
         self._hurry.clear()
         self._show(state="waiting", reason=reason, retry_at=self._now() + pause)
+        least = min(pause, limits.RETRY_LEAST_SECONDS)
+        await asyncio.sleep(least)
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(pause - least):
                 await self._hurry.wait()
 
     async def _connection(self) -> str:

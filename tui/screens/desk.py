@@ -50,7 +50,7 @@ class Changed(msgspec.Struct):
         if change.reset:
             self.everything = True
         self.people.update(change.participants)
-        for name in ("me", "audio", "space", "login", "room"):
+        for name in ("me", "audio", "space", "login", "room", "quality", "devices"):
             if getattr(change, name) is not msgspec.UNSET:
                 self.fields.add(name)
         for name in _TABLES:

@@ -16,10 +16,12 @@ from tui.spaces.chat import Chat
 from tui.spaces.connections import Connections
 from tui.spaces.events import SpaceEvent, SpaceRef
 from tui.spaces.inbox import Inbox
+from tui.spaces.measuring import concealed, outputs_used, read_link
 from tui.spaces.moderator import Moderator
 from tui.spaces.notices import Notices
 from tui.spaces.observer import Observer
 from tui.spaces.planner import Planner
+from tui.spaces.quality import Meter, Place, Quality
 from tui.spaces.roster import Roster
 from tui.spaces.settings import SessionSettings
 from tui.spaces.share import room_address
@@ -65,6 +67,8 @@ class Parts:
         rng: random.Random,
     ) -> None:
         me = signer.pubkey
+        self._monotonic, self._outputs = monotonic, settings.metrics.max_audio_outputs
+        self.meter = Meter()
         self.tasks = Tasks()
         self.access = AccessKey(settings.password, space) if settings.password else None
         self.state = SpaceState(space)
@@ -168,6 +172,24 @@ class Parts:
             linked=self.connections.links.__contains__,
             monotonic=monotonic,
         )
+
+    def quality(self) -> Quality:
+        """How good connections and sound are."""
+        connections, state = self.connections, self.state
+        others = state.speaking - {self.wire.me}
+        now = self.wire.now()
+        links = {
+            other: read_link(link.peer, link.kind, standby=False)
+            for other, link in connections.links.items()
+        }
+        place = Place(
+            depth=state.tree.distance(self.wire.me),
+            outputs_used=outputs_used(links.values()),
+            outputs_max=self._outputs,
+            parent=connections.parent,
+            alone=not any(state.is_present(other, now) for other in others),
+        )
+        return self.meter.look(self._monotonic(), links, concealed(self.sound.stats()), place)
 
     def name_of(self, pubkey: str) -> str:
         """What to call somebody."""

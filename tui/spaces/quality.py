@@ -57,15 +57,15 @@ class Reading(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where we are in the tree. `depth` counts the hops to the host; `heard` is whether there has
-    been sound, so that having none is a loss."""
+    """Where we are in the tree. `depth` counts the hops to the host; `alone` says that there is
+    nobody from whom sound could come."""
 
     depth: int | None = None
     outputs_used: int = 0
     outputs_max: int = 0
     parent: str = ""
     standby: str = ""
-    heard: bool = False
+    alone: bool = False
 
 
 class LinkQuality(msgspec.Struct, frozen=True):
@@ -83,8 +83,9 @@ class LinkQuality(msgspec.Struct, frozen=True):
 class Quality(msgspec.Struct, frozen=True):
     """All of it. Shares from 0 to 1, times in seconds; `concealed` is the worst voice's.
 
-    `loss`, `round_trip` and `jitter` are those of the connection to the parent, on stage the
-    median of all. `worst` names the number that makes the badge less than good.
+    `loss`, `round_trip` and `jitter` are those of the connection to the parent; on stage the median
+    of those to the others there, or to listeners where there is nobody else. `worst` names the
+    number that makes the badge less than good.
     """
 
     badge: Grade = ""
@@ -107,6 +108,7 @@ class Meter:
     def __init__(self) -> None:
         self._links: dict[str, dict[Measure, _Number]] = {}
         self._sound: dict[Measure, _Number] = {}
+        self._connected = False
 
     def look(
         self, at: float, links: Mapping[str, Reading], concealed: float, place: Place
@@ -116,10 +118,13 @@ class Meter:
             del self._links[other]
         told = tuple(self._link(at, other, links[other]) for other in sorted(links))
         sources = [link for link in told if link.kind in _BRINGS_SOUND]
+        if place.alone:
+            sources = [link for link in told if link.kind == "child"]
+        self._connected = bool(sources) or (self._connected and not place.alone)
         heard = _number(self._sound, "concealed").look(at, concealed)
         if not sources:
             self._sound.clear()
-            badge: Grade = "lost" if place.heard else ""
+            badge: Grade = "lost" if self._connected else ""
             return _at(place, Quality(badge=badge, links=told))
         trips = [link.round_trip for link in sources if link.round_trip is not None]
         worst = int(_median([_rank(link.badge) for link in sources]))

@@ -89,7 +89,8 @@ class SpaceSession:
         if created is not None:
             self.state.apply(created)
         self._wire, self._inbox, self._tasks = parts.wire, parts.inbox, parts.tasks
-        self._sound, self._connections = parts.sound, parts.connections
+        self.sound = self._sound = parts.sound
+        self._connections, self.quality = parts.connections, parts.quality
         self._visit, self._speech, self._roster = parts.visit, parts.speech, parts.roster
         self._moderator, self._notices = parts.moderator, parts.notices
         self._knows_past = self._stale = False
