@@ -82,6 +82,10 @@ REFUSED: list[tuple[str, Callable[[Room], AnyIntent], str]] = [
     ("listener", lambda room: intents.React("hello"), "one emoji"),
     ("listener", lambda room: intents.Hide(room.pubkey("listener")), "nobody hides themselves"),
     ("listener", lambda room: intents.ExportJournal("journal"), "absolute"),
+    ("listener", lambda room: intents.SetVolume("nonsense", 1.0), "no pubkey"),
+    ("listener", lambda room: intents.SetVolume(room.pubkey("host"), 4.5), "from 0 to 4"),
+    ("listener", lambda room: intents.SetVolume(room.pubkey("host"), -0.1), "from 0 to 4"),
+    ("listener", lambda room: intents.SetVolume(room.pubkey("listener"), 1), "hears themselves"),
     ("cohost", lambda room: intents.RequestSpeech(), "on stage already"),
     ("cohost", lambda room: intents.PromoteSpeaker(NOBODY), "nobody here has this key"),
     ("cohost", lambda room: intents.PromoteSpeaker(room.pubkey("host")), "on stage already"),
@@ -115,3 +119,35 @@ async def test_what_may_not_be_is_refused_with_who_may_or_what_is_in_the_way(roo
         assert words in (await client.hears(IntentRefused, intent=name)).reason, (who, intent)
     roles = {"host", "cohost", "listener"}
     await room.host.sees(lambda view: {p.role for p in view.participants.values()} == roles)
+
+
+async def test_the_volume_of_somebody_is_ours_alone(room: Room) -> None:
+    host = room.pubkey("host")
+    room.listener.do(intents.SetVolume(host, 0.5))
+    await room.listener.sees(lambda view: view.participants[host].volume == 0.5)
+    assert room.cohost.view.participants[host].volume == 1.0
+    room.listener.do(intents.SetVolume(host, 1.0))
+    await room.listener.sees(lambda view: view.participants[host].volume == 1.0)
+
+
+async def test_devices_change_while_a_space_goes_on(room: Room) -> None:
+    room.listener.do(intents.UseSpeaker("null"), intents.UseMicrophone("tone:440"))
+    await room.listener.sees(lambda view: view.audio.microphone == "tone:440")
+    room.listener.do(intents.UseMicrophone("file:/nowhere"))
+    refused = await room.listener.hears(IntentRefused)
+    assert "does not exist" in refused.reason
+    assert room.listener.view.audio.microphone == "tone:440"
+
+
+async def test_a_device_chosen_before_is_used_in_the_next_space(run: Run) -> None:
+    client = await run()
+    client.do(intents.UseMicrophone("tone:330"))
+    await client.sees(lambda view: view.audio.microphone == "tone:330")
+    client.do(HostSpace("Tea"))
+    await client.hears(Joined)
+    assert client.view.audio.microphone == "tone:330"
+
+
+async def test_relays_that_all_answer_need_no_other_attempt(room: Room) -> None:
+    room.host.do(intents.RetryRelays())
+    assert "no relay waits" in (await room.host.hears(IntentRefused)).reason
