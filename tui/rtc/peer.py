@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceServer,
     RTCPeerConnection,
     RTCRtpCodecCapability,
     RTCRtpTransceiver,
@@ -34,9 +35,9 @@ from tui.rtc.description import (
     write_description,
 )
 from tui.rtc.ice import LIVELY_CONSENT_SECONDS, Candidate, Consent, offer_loopback
+from tui.rtc.links import Sink
 from tui.rtc.media import Media
-from tui.rtc.output import Output
-from tui.rtc.quality import Losses
+from tui.rtc.quality import Losses, PeerStats
 from tui.rtc.servers import parse_ice_server
 from tui.rtc.trickle import Trickle
 
@@ -61,37 +62,11 @@ class PeerSettings(msgspec.Struct, frozen=True):
     """`stun:HOST[:PORT]`, `turn[s]:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]`."""
     loopback: bool = False
     slots: int = 4
+    stock: bool = False
+    """By aiortc's own streams, as `stock.StockPeer`: our hooks do not fit the installed one."""
 
     def __repr__(self) -> str:  # the URLs may carry a password
         return f"PeerSettings({len(self.ice_servers)} servers, {self.loopback=}, {self.slots=})"
-
-
-class PeerStats(msgspec.Struct, frozen=True):
-    """Counts since the start, and what the other side reports. Times in seconds."""
-
-    sent: int
-    received: int
-    lost: int
-    """Packets that never reached us."""
-    retransmitted: int
-    loss: float
-    """Share of the packets of the last 5 s that never reached us: 0 to 1."""
-    jitter: float
-    """By which arrivals vary: the worst of the streams that we receive."""
-    fraction_lost: float
-    """Of what we send, as last reported by the other side: the worst of its streams."""
-    round_trip: float | None
-    dropped: dict[str, int]
-    """What was thrown away, by reason."""
-    local_type: str
-    """Our end of the path: `host` or `relay`; empty until connected."""
-    remote_type: str
-    """Their end, as far as we know it: `host`, `srflx`, `prflx` or `relay`."""
-
-    @property
-    def relayed(self) -> bool:
-        """Whether a TURN server stands between."""
-        return "relay" in (self.local_type, self.remote_type)
 
 
 class Peer:
@@ -137,7 +112,7 @@ class Peer:
         self._closing: asyncio.Task[None] | None = None
 
     @property
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> Sequence[Sink]:
         """The streams that the other side takes from us; empty until connected."""
         return self._media.outputs if self._media is not None else []
 
@@ -161,7 +136,7 @@ class Peer:
         pc = self._open()
         pc.on("datachannel", self._channel_offered)
         await self._apply(remote, "offer")
-        self._take_over([x for x in pc.getTransceivers() if _accept(x)])
+        self._take_over([x for x in pc.getTransceivers() if self._accept(x)])
         await self._reach(remote)
         try:
             answer = await self._describe(remote.first_id, nack=remote.answers_nack)
@@ -200,18 +175,19 @@ class Peer:
     def stats(self) -> PeerStats:
         """Counts and quality of this moment."""
         inputs = self._media.inputs if self._media is not None else []
-        reports = [x.report for x in self.outputs if x.report is not None]
+        outputs = self._media.outputs if self._media is not None else []
+        reports = [x.report for x in outputs if x.report is not None]
         pair = self._media.connection._nominated.get(1) if self._media is not None else None
         return PeerStats(
-            sent=sum(x.sent for x in self.outputs),
+            sent=sum(x.sent for x in outputs),
             received=sum(x.received for x in inputs),
             lost=sum(x.lost for x in inputs),
-            retransmitted=sum(x.retransmitted for x in self.outputs),
+            retransmitted=sum(x.retransmitted for x in outputs),
             loss=self._losses.share,
             jitter=max((x.jitter for x in inputs), default=0.0),
             fraction_lost=max((x.fraction_lost for x in reports), default=0.0),
             round_trip=self._round_trip,
-            dropped={**self._drops, "not sent": sum(x.dropped for x in self.outputs)},
+            dropped={**self._drops, "not sent": sum(x.dropped for x in outputs)},
             local_type=pair.local_candidate.type if pair is not None else "",
             remote_type=pair.remote_candidate.type if pair is not None else "",
         )
@@ -226,12 +202,26 @@ class Peer:
     def _open(self) -> RTCPeerConnection:
         if self._pc is not None or self._closing is not None:
             raise ConnectionError("a connection is negotiated once")
-        # No servers: asking them is ours, and None would mean a third party's.
         self._pc = RTCPeerConnection(
-            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+            RTCConfiguration(iceServers=self._servers(), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
         self._pc.on("connectionstatechange", self._connection_changed)
         return self._pc
+
+    def _servers(self) -> list[RTCIceServer]:
+        """Those that aiortc asks: none, since we do; None would mean a third party's."""
+        return []
+
+    def _accept(self, transceiver: RTCRtpTransceiver) -> bool:
+        """Agrees to an audio line with Opus, in both directions; declines video."""
+        if transceiver.kind != "audio":
+            transceiver.direction = "inactive"
+            return False
+        transceiver._codecs = [x for x in transceiver._codecs if x.name.lower() == "opus"]
+        if not transceiver._codecs:
+            raise InvalidDescription("an audio line without Opus")
+        transceiver.direction = "sendrecv"
+        return True
 
     def _take_over(self, transceivers: list[RTCRtpTransceiver]) -> None:
         dtls = transceivers[0].receiver.transport
@@ -340,7 +330,7 @@ class Peer:
         now = self._monotonic()
         if self.state == "connected":
             self._look_after(now)
-            self._tick_in(self._beat.next_look(now))
+            self._tick_in(self._next_look(now))
             return
         if now > self._give_up:
             self._fail("no path to the other side")
@@ -365,13 +355,20 @@ class Peer:
         elif not self._consent.tick(now, every=every - 0.01):
             self._fail("the path was lost")
 
-    async def _close(self) -> None:
-        if self._ticking is not None:
-            self._ticking.cancel()
+    def _next_look(self, now: float) -> float:
+        return self._beat.next_look(now)
+
+    def _stop(self) -> None:
+        """Ends what is ours; aiortc's is closed after it."""
         if self._media is not None:
             self._media.stop()
         if self._consent is not None:
             self._consent.close()
+
+    async def _close(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._stop()
         await self._trickle.close()
         if self._pc is not None:
             try:
@@ -380,15 +377,3 @@ class Peer:
             except TimeoutError:
                 log.warning("a TURN server did not answer a goodbye")
         self._set_state("closed")
-
-
-def _accept(transceiver: RTCRtpTransceiver) -> bool:
-    """Agrees to an audio line with Opus, in both directions; declines video."""
-    if transceiver.kind != "audio":
-        transceiver.direction = "inactive"
-        return False
-    transceiver._codecs = [x for x in transceiver._codecs if x.name.lower() == "opus"]
-    if not transceiver._codecs:
-        raise InvalidDescription("an audio line without Opus")
-    transceiver.direction = "sendrecv"
-    return True

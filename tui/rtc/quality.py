@@ -1,6 +1,8 @@
-"""How good a path is: the share of packets that it lost lately."""
+"""How good a path is: what both ends count, and the share of packets that it lost lately."""
 
 from collections import deque
+
+import msgspec
 
 WINDOW_SECONDS = 5.0
 
@@ -29,3 +31,31 @@ class Losses:
         missing = max(0, lost - lost_before)
         expected = missing + max(0, received - received_before)
         return missing / expected if expected else 0.0
+
+
+class PeerStats(msgspec.Struct, frozen=True):
+    """Counts since the start, and what the other side reports. Times in seconds."""
+
+    sent: int
+    received: int
+    lost: int
+    """Packets that never reached us."""
+    retransmitted: int
+    loss: float
+    """Share of the packets of the last 5 s that never reached us: 0 to 1."""
+    jitter: float
+    """By which arrivals vary: the worst of the streams that we receive."""
+    fraction_lost: float
+    """Of what we send, as last reported by the other side: the worst of its streams."""
+    round_trip: float | None
+    dropped: dict[str, int]
+    """What was thrown away, by reason."""
+    local_type: str
+    """Our end of the path: `host` or `relay`; empty until connected."""
+    remote_type: str
+    """Their end, as far as we know it: `host`, `srflx`, `prflx` or `relay`."""
+
+    @property
+    def relayed(self) -> bool:
+        """Whether a TURN server stands between."""
+        return "relay" in (self.local_type, self.remote_type)

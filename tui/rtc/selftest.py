@@ -1,7 +1,7 @@
 """Whether our hooks into aiortc still work: two peers of ours, ten packets each way, on loopback.
 
 Run at start-up, before anybody joins: a new aiortc that moved what `media` replaces would otherwise
-connect in silence. There is no second path to fall back to; the caller says that sound is off.
+connect in silence. Where they do not, connections are made by `stock.StockPeer`, with a warning.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from tui.rtc.peer import Candidate, Peer, PeerSettings
 log = logging.getLogger(__name__)
 
 PACKETS = 10
-DEADLINE_SECONDS = 5.0
+DEADLINE_SECONDS = 3.0
 
 
 async def hooks_work() -> bool:

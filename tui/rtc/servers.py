@@ -41,6 +41,13 @@ class IceServer(msgspec.Struct, frozen=True):
     username: str | None = None
     password: str | None = None
 
+    @property
+    def url(self) -> str:
+        """The same without credentials, as the W3C writes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        query = "" if self.scheme == "stun" else f"?transport={self.transport}"
+        return f"{self.scheme}:{host}:{self.port}{query}"
+
     def __repr__(self) -> str:
         return f"IceServer({self.scheme}:{self.host}:{self.port})"
 

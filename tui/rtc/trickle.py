@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from typing import Protocol
 
 from aioice import Candidate as IceCandidate
 from aioice import Connection
@@ -17,6 +18,13 @@ from tui.rtc.ice import Candidate, InvalidCandidate, needs_lookup, parse_candida
 from tui.rtc.servers import IceServer, ask_servers
 
 log = logging.getLogger(__name__)
+
+
+class Candidates(Protocol):
+    """Where candidates of the other side go: what `aioice.Connection` offers."""
+
+    async def add_remote_candidate(self, remote_candidate: IceCandidate | None) -> None:
+        """Takes one that was checked."""
 
 
 class Trickle:
@@ -34,7 +42,7 @@ class Trickle:
         self._servers = servers
         self._on_candidate = on_candidate
         self._drops = drops
-        self._connection: Connection | None = None
+        self._connection: Candidates | None = None
         self._first_id: str | None = None
         self._early: list[Candidate] = []
         self._taken = 0
@@ -53,7 +61,7 @@ class Trickle:
             self._spawn(self._add(self._connection, checked))
 
     async def begin(
-        self, connection: Connection, described: tuple[str, ...], first_id: str | None
+        self, connection: Candidates, described: tuple[str, ...], first_id: str | None
     ) -> None:
         """Takes those of the description, and all that came before it."""
         self._connection, self._first_id = connection, first_id
@@ -94,7 +102,7 @@ class Trickle:
             self._drops[f"candidate: {error}"] += 1
             return None
 
-    async def _add(self, connection: Connection, candidate: IceCandidate) -> None:
+    async def _add(self, connection: Candidates, candidate: IceCandidate) -> None:
         try:
             await connection.add_remote_candidate(candidate)
         except Exception as error:  # a name server that answers nonsense, a machine without one
