@@ -9,12 +9,14 @@ from tui.controller.controller import Controller
 from tui.controller.intents import HostSpace, Intent, LeaveSpace, Mute
 from tui.controller.link import QueueLink
 from tui.controller.messages import (
+    Failed,
     IntentRefused,
     Joined,
     SpaceClosed,
 )
 from tui.controller.options import ControllerOptions
 from tui.relay.server import RelayServer
+from tui.rtc import media
 
 SILENT_RELAY = "ws://127.0.0.1:9"
 
@@ -105,3 +107,20 @@ async def test_who_enters_again_as_soon_as_it_is_over_does_not_keep_the_controll
 
             insisting = asyncio.create_task(insist())
         await insisting
+
+
+async def test_with_a_library_that_our_hooks_do_not_fit_connections_go_the_plain_way(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media.Media, "take_over", lambda self, transceiver, slot: None)
+    monkeypatch.setattr("tui.rtc.selftest.DEADLINE_SECONDS", 1.0)
+    link = controller.attach()
+    checking = asyncio.create_task(controller.check_media())
+    await asyncio.sleep(0)
+    await link.send(HostSpace("Tea"))  # it waits until that is known
+    assert (await heard(link, Failed)).cause == "media"
+    await heard(link, Joined)
+    await checking
+    session = controller._stay.session
+    assert session is not None
+    assert session._connections._settings.stock

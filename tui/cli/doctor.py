@@ -146,7 +146,9 @@ async def _named(name: str, text: Awaitable[str]) -> tuple[str, str]:
 async def _webrtc() -> str:
     from tui.rtc.selftest import hooks_work
 
-    return "works" if await hooks_work() else "PROBLEM: two connections of ours cannot talk"
+    if await hooks_work():
+        return "works"
+    return "PROBLEM: our way does not fit the installed aiortc; sound goes its plain way"
 
 
 async def _relay(url: str) -> str:

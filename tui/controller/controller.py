@@ -167,10 +167,18 @@ class Controller:
         await self._stopped.wait()
 
     async def check_media(self) -> None:
-        """Say so if the WebRTC library does not do what we need of it."""
-        if not await hooks_work():
-            reason = "there is no sound: the WebRTC library is not one that we know how to use"
-            self._board.log("error", reason)
+        """See whether the WebRTC library does what we need; use less of it, and say so, if not."""
+        self._stay.media_checked.clear()
+        try:
+            self._stay.stock_media = not await hooks_work()
+        finally:
+            self._stay.media_checked.set()
+        if self._stay.stock_media:
+            reason = (
+                "the WebRTC library is not one that we know: sound goes its plain way,"
+                " later and to fewer listeners"
+            )
+            self._board.log("warning", reason)
             self._board.occurred(Failed(reason, "media"))
 
     # -- intents

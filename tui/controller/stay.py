@@ -70,6 +70,11 @@ class Stay:
         self._devices = options.microphone, options.speaker
         self._room: Room | None = None
         self._staying: asyncio.Task[None] | None = None
+        self.media_checked = asyncio.Event()
+        """Not set while the WebRTC library is being looked at; connections wait for that."""
+        self.media_checked.set()
+        self.stock_media = False
+        """Our hooks do not fit the installed library: see `PeerSettings.stock`."""
 
     @property
     def busy(self) -> bool:
@@ -198,6 +203,7 @@ class Stay:
             now=self._now,
             monotonic=self._monotonic,
         )
+        await self.media_checked.wait()
         settings = SessionSettings(
             name=self._identity.name or short_npub(signer.pubkey),
             microphone=self._devices[0],
@@ -207,6 +213,7 @@ class Stay:
                 ice_servers=options.ice_servers,
                 # On a machine without a network the loopback interface is all there is.
                 loopback=all(is_loopback(url) for url in self._pool.urls),
+                stock=self.stock_media,
             ),
             muted=intent.muted,
             password=intent.password,
