@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tui.audio import devices
+from tui.audio import devices, portaudio
 from tui.audio.opus import Decoder
 
 ROOT = str(Path(__file__).parents[2])
@@ -256,9 +256,9 @@ def test_hint_names_the_packages_of_the_distribution(release, command, tmp_path,
     path = tmp_path / "os-release"
     if release is not None:
         path.write_text(release)
-    monkeypatch.setattr(devices.sys, "platform", "linux")
-    assert command in devices.hint(installed=False, os_release=path)
-    assert "sound server" in devices.hint(installed=True, os_release=path)
+    monkeypatch.setattr(portaudio.sys, "platform", "linux")
+    assert command in portaudio.hint(installed=False, os_release=path)
+    assert "sound server" in portaudio.hint(installed=True, os_release=path)
 
 
 class Listener:
@@ -274,7 +274,7 @@ class Listener:
 
 def blocks(microphone, first, count):
     for number in range(first, first + count):
-        microphone.hear(np.full((480, 1), number, np.float32), number * 0.01)
+        microphone.hear(np.full(480, number, np.float32), number * 0.01)
 
 
 def test_frames_of_the_microphone_keep_their_order():

@@ -13,6 +13,7 @@ from tui.audio.health import Health, OnProblem
 from tui.audio.levels import level_of
 from tui.audio.opus import Encoder, Samples, load_library
 from tui.audio.packet import FRAME, SILENT_LEVEL, OpusPacket
+from tui.audio.processing import Processing
 from tui.audio.specs import Device, File, Nothing, Tone, parse_microphone
 from tui.audio.threads import in_thread
 
@@ -61,11 +62,13 @@ class Capture:
         rng: random.Random,
         *,
         muted: bool = False,
+        processing: Processing | None = None,
     ) -> None:
         self.failed = 0  # frames that could not be encoded or handed on
         self._on_packet = on_packet
         self._health = health
         self._encoder: Encoder | None = None
+        self._processing = processing
         self._muted = muted
         self._paused = True  # the next packet begins a talkspurt
         self._ended_early = False  # the frame in the making has been sent, as silence
@@ -100,8 +103,13 @@ class Capture:
         earlier._encoder, earlier._muted, earlier._paused = None, True, True
 
     @property
+    def speech(self) -> bool | None:
+        """Whether it is speech that is heard; None where nobody can tell."""
+        return self._processing.speech if self._processing is not None else None
+
+    @property
     def problem(self) -> AudioUnavailable | None:
-        """Why nothing is heard; None while something is, and for `none`."""
+        """Why nothing is heard, or not by the device that was named; None for `none`."""
         return self._health.problem
 
     @property
@@ -111,9 +119,9 @@ class Capture:
 
     def report(self, problem: AudioUnavailable | None) -> None:
         """A microphone's word on whether it works."""
-        if problem is not None:
-            self.end_talkspurt()
         self._health.report(problem)
+        if not self._health.available:
+            self.end_talkspurt()
 
     def skip(self, frames: int) -> None:
         """Let time for so many frames pass."""
@@ -159,19 +167,23 @@ async def open_capture(
     on_problem: OnProblem | None = None,
     rng: random.Random | None = None,
     muted: bool = False,
+    processing: Processing | None = None,
 ) -> AsyncIterator[Capture]:
     """A microphone by its name (see `specs`); raises InvalidAudioSpec and nothing else.
 
     `on_packet` is called in the event loop. Whatever else fails, now or later, is told as
-    `problem` and to `on_problem`.
+    `problem` and to `on_problem`. What a device hears goes through `processing`; tones and files
+    are sent as they are.
     """
     parsed = parse_microphone(spec)
     health = Health(on_problem)
-    capture = Capture(on_packet, health, rng or random.SystemRandom(), muted=muted)
+    capture = Capture(
+        on_packet, health, rng or random.SystemRandom(), muted=muted, processing=processing
+    )
     if isinstance(parsed, Nothing):
         yield capture
         return
-    microphone = await _open(parsed)
+    microphone = await _open(parsed, processing)
     async with health.watching(_listen(microphone, capture)):
         yield capture
 
@@ -181,11 +193,11 @@ async def _listen(microphone: Microphone, capture: Capture) -> None:
     await microphone.run(capture)
 
 
-async def _open(spec: Device | Tone | File) -> Microphone:
+async def _open(spec: Device | Tone | File, processing: Processing | None) -> Microphone:
     if isinstance(spec, Device):
         from tui.audio.devices import DeviceMicrophone
 
-        return DeviceMicrophone(spec.name)
+        return DeviceMicrophone(spec.name, processing)
     from tui.audio import fakes
 
     if isinstance(spec, Tone):

@@ -1,145 +1,134 @@
-"""Microphone and speaker by PortAudio, through sounddevice.
+"""Microphone and speaker of the system: kept open, found again when lost, exchanged by name.
 
-Two streams, one per direction: over PulseAudio a duplex stream corrupts. PortAudio is touched on
-worker threads only, because a stuck sound server blocks it, and only by one at a time. Nothing of
-it is imported before sound is needed, so that a machine without PortAudio lacks nothing but sound.
+Two streams, one per direction: over PulseAudio a duplex stream corrupts. A device of a name that is
+not there is replaced by the system's default until it is; a sound server that went away is looked
+for often, since that costs nothing.
 """
 
 import asyncio
 import contextlib
 import logging
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from tui.audio import portaudio, sound_server
 from tui.audio.capture import Listener
-from tui.audio.errors import AudioUnavailable
+from tui.audio.errors import AudioUnavailable, DeviceReplaced
 from tui.audio.opus import Samples
 from tui.audio.packet import BLOCK, FRAME, RATE
+from tui.audio.portaudio import ALIVE, Block, Stream
+from tui.audio.processing import Processing
+from tui.audio.sound_server import Kind, SoundDevice
 from tui.audio.threads import in_thread
 from tui.config.limits import CAPTURE_BLOCKS
 
 log = logging.getLogger(__name__)
 
-_LATENCY = 0.03  # seconds asked of PortAudio; 0.02 to 0.04 hold over PulseAudio
-_FIRST_CALL = 2.0  # seconds that a fresh stream may take before its first callback
-_LOST = 0.5  # seconds without a callback: the device is gone
-_WATCH = 0.1  # seconds between looks at it
+_WATCH = 0.1  # seconds between looks at a stream
 _RETRY = (0.25, 5.0)  # seconds between attempts to get it back; doubled from first to last
+_RETURN = 3.0  # seconds between attempts to get the named device in place of the default
+_STEADY = 2.0  # seconds; what is lost sooner again has to wait
 _CLOSING = 2.0  # seconds that a device gets to close; then it is left to its thread
+_LISTING = 4.0  # seconds to tell which devices there are
 
-_portaudio = threading.Lock()
-_open_streams: set["_Stream"] = set()  # PortAudio's state is the process's; guarded by the lock
+Report = Callable[[AudioUnavailable | None], None]
 
 
-class _Stream:
-    """One PortAudio stream of one direction; `open` and `close` block, on any thread."""
+async def list_devices() -> list[SoundDevice]:
+    """Microphones and speakers to choose from, those of the sound server if there is one.
 
-    def __init__(self, kind: str, name: str | None, callback: Callable[..., None]) -> None:
-        self._kind = kind  # "Input" or "Output"
-        self._name = name
-        self._callback = callback
-        self._stream: Any = None
-        self._closing = False
-
-    def open(self, *, again: bool) -> None:
-        """Start the callbacks, looking for devices anew if `again`; raises AudioUnavailable."""
-        with _portaudio:
-            sounddevice = _sounddevice()
-            try:
-                if again and not _open_streams:
-                    # The only way to see devices that came or went; not with streams open.
-                    sounddevice._terminate()
-                    sounddevice._initialize()
-                stream = getattr(sounddevice, f"{self._kind}Stream")(
-                    samplerate=RATE,
-                    channels=1,
-                    dtype="float32",
-                    blocksize=BLOCK,
-                    latency=_LATENCY,
-                    device=self._name,
-                    callback=self._callback,
-                )
-                if self._closing:
-                    stream.close()
-                    return
-                self._stream = stream
-                _open_streams.add(self)
-                stream.start()
-            except (sounddevice.PortAudioError, ValueError, OSError) as error:
-                reason = _reason(self._kind, self._name, error)
-                raise AudioUnavailable(reason, hint(installed=True)) from error
-
-    def close(self) -> None:
-        """Stop the callbacks; harmless when nothing is open."""
-        self._closing = True
-        with _portaudio:
-            stream, self._stream = self._stream, None
-            _open_streams.discard(self)
-            if stream is None:
-                return
-            try:
-                stream.abort()
-            except Exception as error:
-                log.debug("a sound device stopped badly: %s", error)
-            with contextlib.suppress(Exception):
-                stream.close()
+    Raises AudioUnavailable where PortAudio is missing or the server hangs.
+    """
+    try:
+        return await asyncio.wait_for(in_thread(portaudio.list_devices, "list-devices"), _LISTING)
+    except TimeoutError:
+        raise AudioUnavailable("the sound server does not answer") from None
 
 
 class _Device:
     """Keeps one stream open: notices when it dies, and tries again."""
 
     def __init__(
-        self, kind: str, name: str | None, monotonic: Callable[[], float] = time.monotonic
+        self, kind: Kind, name: str | None, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._kind = kind
+        self._kind: Kind = kind
         self._name = name
         self._monotonic = monotonic
-        self._called = 0.0  # when PortAudio last called back
+        self._tried = False  # to open it, once at least
 
-    async def _keep_open(
-        self, callback: Callable[..., None], report: Callable[[AudioUnavailable | None], None]
-    ) -> None:
-        await in_thread(_check_installed, "import-sounddevice")
+    async def _keep_open(self, on_block: Callable[[Block], None], report: Report) -> None:
+        await in_thread(portaudio.check_installed, "import-sounddevice")
         pause, longest = _RETRY
-        again = False
         while True:
-            stream = _Stream(self._kind, self._name, callback)
+            begun = self._monotonic()
             try:
-                await in_thread(partial(stream.open, again=again), "open-sound-device")
-                report(None)
-                pause = _RETRY[0]
-                await self._until_lost()
-                problem = AudioUnavailable(f"the {_WHAT[self._kind]} has stopped")
+                if await self._use(on_block, report):
+                    continue
+                problem = AudioUnavailable(f"the {self._kind} has stopped")
             except AudioUnavailable as error:
                 problem = error
+            report(problem)
+            if self._monotonic() - begun > _STEADY:
+                pause = _RETRY[0]  # it worked: try at once
+            elif await self._wait(pause):
+                pause = _RETRY[0]
+            else:
+                pause = min(2 * pause, longest)
+
+    async def _use(self, on_block: Callable[[Block], None], report: Report) -> bool:
+        """Open and use the device until it has to be opened anew (true) or is lost (false)."""
+        missing: AudioUnavailable | None = None
+        for name in dict.fromkeys((self._name, None)):
+            stream = Stream(self._kind, name, on_block, self._monotonic)
+            insist, self._tried = not self._tried, True
+            opening = partial(stream.open, anew=not insist, insist=insist)
+            try:
+                await in_thread(opening, "open-sound-device")
+                report(missing and DeviceReplaced(missing.reason, "the default is used meanwhile"))
+                return await self._until_over(stream, waiting=missing is not None)
+            except AudioUnavailable as problem:
+                missing = problem
             finally:
                 with contextlib.suppress(TimeoutError):
                     closing = in_thread(stream.close, "close-sound-device")
                     await asyncio.wait_for(closing, _CLOSING)
-            report(problem)
-            again = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, longest)
+        assert missing is not None
+        raise missing
 
-    async def _until_lost(self) -> None:
-        self._called = self._monotonic() + _FIRST_CALL - _LOST
-        while self._monotonic() - self._called < _LOST:  # noqa: ASYNC110  # nothing happens
+    async def _until_over(self, stream: Stream, *, waiting: bool) -> bool:
+        """Wait for the end of `stream`, or with `waiting` for the return of the named device."""
+        looked = self._monotonic()
+        while stream.is_alive:
             await asyncio.sleep(_WATCH)
+            if waiting and self._monotonic() - looked > _RETURN:
+                again = Stream(self._kind, self._name, lambda block: None)
+                if await in_thread(again.can_open, "try-sound-device"):
+                    return True
+                looked = self._monotonic()
+        return stream.interrupted
+
+    async def _wait(self, seconds: float) -> bool:
+        """Let time pass, until the sound server comes up at most; whether it did."""
+        until, was_up = self._monotonic() + seconds, sound_server.is_up()
+        while self._monotonic() < until:
+            await asyncio.sleep(_WATCH)
+            up = sound_server.is_up()
+            if up and not was_up:
+                return True
+            was_up = up
+        return False
 
 
 class DeviceMicrophone(_Device):
     """A microphone of the system, by name; None is its default."""
 
-    def __init__(self, name: str | None) -> None:
-        super().__init__("Input", name)
+    def __init__(self, name: str | None, processing: Processing | None = None) -> None:
+        super().__init__("microphone", name)
+        self._processing = processing
         self._blocks: deque[Samples] = deque(maxlen=CAPTURE_BLOCKS)
         self._last = 0.0  # when the last block came
         self._heard = 0  # blocks' time since the start, whether they came or not
@@ -149,21 +138,29 @@ class DeviceMicrophone(_Device):
         """Listen until cancelled."""
         loop = asyncio.get_running_loop()
 
-        def callback(data: Samples, frames: int, times: object, status: object) -> None:
-            self._called = self._monotonic()
-            if self.hear(data, self._called):
+        def on_block(block: Block) -> None:
+            samples = block.mean(axis=1, dtype=np.float32) / np.float32(32768)
+            if self._processing is not None:
+                samples = self._processing.clean(samples)
+            if self.hear(samples, self._monotonic()):
                 with contextlib.suppress(RuntimeError):  # the loop has been closed
                     loop.call_soon_threadsafe(self.drain, listener)
 
-        await self._keep_open(callback, listener.report)
+        try:
+            if self._processing is not None:
+                self._processing.start()
+            await self._keep_open(on_block, listener.report)
+        finally:
+            if self._processing is not None:
+                self._processing.stop()
 
-    def hear(self, data: Samples, now: float) -> bool:
-        """Keep one block of the device, on its thread; True whenever a frame is complete."""
-        if self._last and now - self._last > _LOST:
+    def hear(self, samples: Samples, now: float) -> bool:
+        """Keep BLOCK samples, on the device's thread; True whenever a frame is complete."""
+        if self._last and now - self._last > ALIVE:
             self._heard += int((now - self._last) * RATE / BLOCK)
         self._last = now
         self._heard += 1
-        self._blocks.append(data[:, 0].copy())
+        self._blocks.append(samples)
         return self._heard % (FRAME // BLOCK) == 0
 
     def drain(self, listener: Listener) -> None:
@@ -182,72 +179,19 @@ class DeviceSpeaker(_Device):
     """A speaker of the system, by name; None is its default."""
 
     def __init__(self, name: str | None) -> None:
-        super().__init__("Output", name)
+        super().__init__("speaker", name)
         self.failed = 0  # blocks that could not be rendered
 
-    async def run(
-        self, render: Callable[[], Samples], report: Callable[[AudioUnavailable | None], None]
-    ) -> None:
+    async def run(self, render: Callable[[], Samples], report: Report) -> None:
         """Play until cancelled."""
 
-        def callback(data: Samples, frames: int, times: object, status: object) -> None:
-            self._called = self._monotonic()
+        def on_block(block: Block) -> None:
             try:
-                data[:, 0] = render()
+                block[:] = np.rint(render() * np.float32(32767))[:, np.newaxis]
             except Exception:  # PortAudio would stop for good
-                data.fill(0.0)
+                block.fill(0)
                 self.failed += 1
                 if self.failed == 1:
                     log.exception("10 ms of sound were lost; further ones are only counted")
 
-        await self._keep_open(callback, report)
-
-
-_WHAT = {"Input": "microphone", "Output": "speaker"}
-_PACKAGES = {
-    "debian": "apt install libportaudio2 libasound2-plugins",
-    "ubuntu": "apt install libportaudio2 libasound2-plugins",
-    "fedora": "dnf install portaudio alsa-plugins-pulseaudio",
-    "arch": "pacman -S portaudio alsa-plugins",
-    "alpine": "apk add portaudio alsa-plugins-pulse",
-}
-
-
-def _check_installed() -> None:
-    with _portaudio:
-        _sounddevice()
-
-
-def _sounddevice() -> Any:
-    try:
-        import sounddevice
-    except (OSError, ImportError) as error:  # OSError where PortAudio itself is missing
-        raise AudioUnavailable(f"PortAudio is missing: {error}", hint(installed=False)) from error
-    return sounddevice
-
-
-def _reason(kind: str, name: str | None, error: Exception) -> str:
-    text = " ".join(str(error).split())[:200]
-    return f"the {_WHAT[kind]} {name or 'default'!r} cannot be opened: {text}"
-
-
-def hint(*, installed: bool, os_release: Path = Path("/etc/os-release")) -> str:
-    """What the user of this system can do about sound that fails."""
-    if sys.platform == "darwin":
-        return "allow the microphone for this terminal in the privacy settings"
-    names = _distribution(os_release)
-    command = next((_PACKAGES[name] for name in names if name in _PACKAGES), "install PortAudio")
-    if not installed:
-        return command
-    return f"is a sound server running? PulseAudio and PipeWire also need: {command}"
-
-
-def _distribution(path: Path) -> list[str]:
-    """The ID and ID_LIKE of the Linux distribution (os-release(5)), most specific first."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    fields = dict(line.split("=", 1) for line in lines if "=" in line)
-    values = (fields.get(key, "").strip("\"'") for key in ("ID", "ID_LIKE"))
-    return " ".join(values).split()
+        await self._keep_open(on_block, report)

@@ -15,3 +15,7 @@ class AudioUnavailable(Exception):
 
     def __str__(self) -> str:
         return f"{self.reason} ({self.hint})" if self.hint else self.reason
+
+
+class DeviceReplaced(AudioUnavailable):
+    """Sound flows, but by the system's default device: the one that was named is not there."""

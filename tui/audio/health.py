@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 
-from tui.audio.errors import AudioUnavailable
+from tui.audio.errors import AudioUnavailable, DeviceReplaced
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +25,15 @@ class Health:
         self._on_problem = on_problem
 
     def report(self, problem: AudioUnavailable | None) -> None:
-        """Sound flows (None) or does not; repeats are not passed on."""
+        """Sound flows (None, or by another device) or does not; repeats are not passed on."""
         before = (self.available, str(self.problem))
-        self.problem, self.available = problem, problem is None
+        self.problem = problem
+        self.available = problem is None or isinstance(problem, DeviceReplaced)
         self._known.set()
         if (self.available, str(problem)) == before:
             return
         if problem is not None:
-            log.warning("no sound: %s", problem)
+            log.warning("sound: %s", problem)
         if self._on_problem is not None:
             self._on_problem(problem)
 

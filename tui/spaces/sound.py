@@ -9,6 +9,7 @@ from tui.audio.errors import AudioUnavailable, InvalidAudioSpec
 from tui.audio.levels import Activity
 from tui.audio.packet import SILENT_LEVEL, OpusPacket
 from tui.audio.playback import Playback, VoiceStats, open_playback
+from tui.audio.processing import Processing, ProcessingSettings, Reference
 from tui.audio.specs import parse_microphone, parse_speaker
 from tui.audio.swap import Swap
 from tui.config.limits import VOLUMES
@@ -17,6 +18,7 @@ from tui.rtc.forwarding import Forwarder
 # A plain browser may send no levels; then the size of a packet tells speech from silence.
 _SILENT_BYTES = 12
 _UNKNOWN_LEVEL = 30
+_PROCESSING = ProcessingSettings()
 
 
 class Sound:
@@ -31,6 +33,7 @@ class Sound:
         *,
         microphone: str,
         speaker: str,
+        processing: ProcessingSettings = _PROCESSING,
         on_talking: Callable[[str, Literal["started", "stopped"]], None],
         on_changed: Callable[[], None],
         monotonic: Callable[[], float],
@@ -42,6 +45,8 @@ class Sound:
         self._monotonic = monotonic
         self._microphone = Swap(self._open_microphone, self._adopt_microphone)
         self._speaker = Swap(open_playback, self._adopt_speaker)
+        self._processing = processing
+        self._reference = Reference()
         self._capturing = False
         self._muted = True
         self._volumes: dict[str, float] = {}
@@ -51,15 +56,17 @@ class Sound:
         self.forwarder = Forwarder(me, self._play, monotonic=monotonic)
         self.activity = Activity()
         self._talking: set[str] = set()
+        self.taps: list[Callable[[str, OpusPacket], None]] = []
+        """Hear every packet of what is heard and said here, with its origin."""
         self._telling_levels: set[str] = set()  # of those who may be heard
 
     @property
     def has_microphone(self) -> bool:
         """Whether the microphone works, or is not known not to."""
-        microphone = self._microphone
-        if microphone.current is not None:
-            return microphone.current.problem is None
-        return microphone.refused is None
+        current = self._microphone.current
+        if current is not None:
+            return current.available or current.problem is None
+        return self._microphone.refused is None
 
     @property
     def problems(self) -> tuple[str, str, str]:
@@ -167,7 +174,8 @@ class Sound:
         return self._speaker.current
 
     def _open_microphone(self, spec: str) -> AbstractAsyncContextManager[Capture]:
-        return open_capture(spec, self._spoken, muted=True)
+        processing = Processing(self._processing, self._reference)
+        return open_capture(spec, self._spoken, muted=True, processing=processing)
 
     def _adopt_microphone(self, new: Capture, old: Capture | None) -> None:
         new.muted = self._muted
@@ -177,11 +185,20 @@ class Sound:
     def _adopt_speaker(self, new: Playback, old: Playback | None) -> None:
         for pubkey, gain in self._volumes.items():
             new.set_volume(pubkey, gain)
+        if old is not None:
+            old.tap = None
+        if not self._specs[1].startswith("file:"):  # which no microphone hears
+            new.tap = self._reference.push
 
     def _spoken(self, packet: OpusPacket) -> None:
-        if not self._muted:
+        if self._muted:
+            return
+        capture = self._microphone.current
+        if capture is None or capture.speech is not False:  # keys and doors are loud, too
             self.activity.push(self._me, packet.level, self._monotonic())
-            self.forwarder.send_own(packet)
+        self.forwarder.send_own(packet)
+        for tap in self.taps:
+            tap(self._me, packet)
 
     def _play(self, origin: str, packet: OpusPacket) -> None:
         if origin in self._hidden:
@@ -194,6 +211,8 @@ class Sound:
         self.activity.push(origin, level, self._monotonic())
         if self._playback is not None:
             self._playback.push(origin, packet)
+        for tap in self.taps:
+            tap(origin, packet)
 
     def _silence(self, origin: str) -> None:
         """Nothing of what is buffered is heard either."""
