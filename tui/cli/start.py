@@ -70,6 +70,9 @@ def controller_options(
         space_relays=settings.space_relays,
         plain_signalling=settings.plain_signalling,
         check_names=settings.check_names,
+        echo_cancelling=settings.echo_cancelling,
+        noise_suppression=settings.noise_suppression,
+        automatic_gain=settings.automatic_gain,
         **key_options(arguments, paths, settings, environ, throwaway=throwaway, kept=kept),
     )
 

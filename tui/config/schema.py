@@ -82,6 +82,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="ask the domains of hosts and speakers about their names (NIP-05)"
         ),
     ] = True
+    echo_cancelling: Annotated[
+        bool,
+        msgspec.Meta(
+            description="take what the speaker plays out of the microphone; not for headphones"
+        ),
+    ] = True
+    noise_suppression: Annotated[
+        bool, msgspec.Meta(description="take steady noise out of the microphone")
+    ] = True
+    automatic_gain: Annotated[
+        bool, msgspec.Meta(description="make the microphone as loud as others are")
+    ] = True
     theme: Annotated[_Text, msgspec.Meta(description="name of a theme")] = "dark"
 
 

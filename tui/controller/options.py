@@ -37,6 +37,9 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     space_relays: tuple[str, ...] = ()
     plain_signalling: bool = True
     check_names: bool = True
+    echo_cancelling: bool = True
+    noise_suppression: bool = True
+    automatic_gain: bool = True
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         named = [(name, getattr(self, name)) for name in self.__struct_fields__]

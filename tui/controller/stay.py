@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from tui.audio.errors import InvalidAudioSpec
+from tui.audio.processing import ProcessingSettings
 from tui.audio.specs import parse_microphone, parse_speaker
 from tui.config import limits
 from tui.controller import intents
@@ -219,6 +220,11 @@ class Stay:
             password=intent.password,
             relays=door.relays,
             plain_signalling=options.plain_signalling,
+            processing=ProcessingSettings(
+                echo=options.echo_cancelling,
+                noise=options.noise_suppression,
+                gain=options.automatic_gain,
+            ),
         )
         self.session = SpaceSession(
             door.space,

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tui.audio.processing import ProcessingSettings
 from tui.rtc.peer import PeerSettings
 from tui.spaces.events import Access, Metrics
 
@@ -10,7 +11,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How we take part. `muted`: the microphone stays shut until the user opens it.
 
     `password` is that of the space; `relays` are those of the space, all of the pool's if empty;
-    without `plain_signalling` nobody is connected to who does not read encrypted signalling.
+    without `plain_signalling` nobody is connected to who does not read encrypted signalling;
+    `processing` is what is done to the microphone's sound.
     """
 
     name: str
@@ -22,6 +24,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     relays: tuple[str, ...] = ()
     plain_signalling: bool = True
+    processing: ProcessingSettings = ProcessingSettings()
 
     def __repr__(self) -> str:
         return f"SessionSettings({self.name!r}, ...)"
