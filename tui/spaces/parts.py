@@ -99,6 +99,7 @@ class Parts:
             me,
             microphone=settings.microphone,
             speaker=settings.speaker,
+            processing=settings.processing,
             on_talking=ears.talking_changed,
             on_changed=observer.session_changed,
             monotonic=monotonic,
