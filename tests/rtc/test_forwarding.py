@@ -8,9 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tui.audio.packet import FRAME, OpusPacket
 from tui.config import limits
+from tui.rtc.distribution import LEVELS_SECONDS
 from tui.rtc.forwarding import (
     EXPECT_SECONDS,
-    LEVELS_SECONDS,
     SOURCE_SECONDS,
     Forwarder,
     LinkKind,

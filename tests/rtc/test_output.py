@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 from aiortc.rtcrtpparameters import (
     RTCRtcpParameters,
@@ -39,12 +41,15 @@ class Wire:
     def __init__(self, parameters: RTCRtpSendParameters) -> None:
         self.written: list[bytes] = []
         self.up = True
-        self.output = Output(1234, self._write)
+        self.output = Output(1234, self.write)
         self._map = HeaderExtensionsMap()
         self._map.configure(parameters)
         self.output.start(parameters)
 
-    def _write(self, data: bytes) -> bytes | None:
+    def write(
+        self, kind: int, sequence: int, timestamp: int, ssrc: int, body: bytes
+    ) -> bytes | None:
+        data = struct.pack("!HHLL", kind, sequence, timestamp, ssrc) + body
         if self.up:
             self.written.append(data)
         return data if self.up else None
@@ -74,11 +79,13 @@ def test_what_is_written_parses_to_what_was_sent(
     if mid_id == level_id:
         return
     wire = Wire(parameters)
+    wire.output.send(OpusPacket(8, 8, payload, level))
     wire.output.send(OpusPacket(9, 9, payload, level, marker))
-    parsed = wire.packets[0]
+    first, parsed = wire.packets
+    assert first.marker
+    assert first.sequence_number < 32_768
     assert (parsed.payload, parsed.marker, parsed.payload_type) == (payload, marker, 111)
     assert parsed.ssrc == 1234
-    assert parsed.sequence_number < 32_768
     assert parsed.extensions.audio_level == ((False, level) if level_id else None)
     carried = mid_id and 0 < len(media_id) <= 16
     assert parsed.extensions.mid == (media_id if carried else None)
@@ -108,7 +115,7 @@ def test_nothing_goes_out_before_and_after() -> None:
     wire = Wire(negotiated())
     wire.output.stop()
     wire.output.send(packet(1))
-    Output(1, wire._write).send(packet(1))
+    Output(1, wire.write).send(packet(1))
     assert wire.written == []
     assert wire.output.dropped == 1
 

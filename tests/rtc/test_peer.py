@@ -355,8 +355,7 @@ async def test_a_stream_that_was_not_announced_needs_its_media_id(
     output.send(packet(1))
     await until(lambda: two.packets)
     assert two.packets[0][0] == 2
-    stranger = bytes((0x80, 96)) + bytes(6) + b"\1\2\3\4" + b"sound"
-    one.peer._media.write(stranger)
+    one.peer._media._path.write(0x8000 | 96, 0, 0, 0x01020304, b"sound")
     one.peer.outputs[0].send(packet(2))
     await until(lambda: len(two.packets) == 2)
     assert two.packets[1][0] == 0
@@ -367,8 +366,8 @@ async def test_malformed_packets_of_a_peer_are_counted(
     connect: Make, until: Make, packet: Make
 ) -> None:
     one, two = await connect()
-    ssrc = one.peer.outputs[0].ssrc.to_bytes(4, "big")
-    media = one.peer._media
+    ssrc = one.peer.outputs[0].ssrc
+    path = one.peer._media._path
     for sequence, (first, kind, rest) in enumerate(
         (
             (0x90, 96, b"\xbe\xde\0\1\x21\0\0\0"),  # a level of two bytes
@@ -377,7 +376,7 @@ async def test_malformed_packets_of_a_peer_are_counted(
             (0xA0, 96, b"sound\xff"),  # more padding than there is
         )
     ):
-        media.write(bytes((first, kind, 0, sequence)) + bytes(4) + ssrc + rest)
+        path.write(first << 8 | kind, sequence, 0, ssrc, rest)
     media._write_rtcp(bytes((0x81, 201, 0, 1)) + bytes(4))  # a report that lacks its block
     media._write_rtcp(bytes((0x81, 205, 0, 5)) + bytes(20))  # asks for unknown packets
     one.peer.outputs[0].send(packet(2))

@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping
 
 from tui.audio.packet import SILENT_LEVEL, OpusPacket
 from tui.config import limits
+from tui.rtc.distribution import LEVELS_SECONDS, Distribution
 from tui.rtc.links import Link, LinkKind, Place, Sink, Source, Voice
-from tui.rtc.rewriting import Rewriter
-from tui.rtc.slots import Loudness, Slots
 
 __all__ = ["Forwarder", "Link", "LinkKind", "Sink"]
 
@@ -24,8 +23,6 @@ SOURCE_SECONDS = 0.5
 """An origin that falls silent on one link for so long may be taken from any other."""
 EXPECT_SECONDS = 1.0
 """After a loud packet, silence on a link is suspicious for so long; then it may be a pause."""
-LEVELS_SECONDS = 0.25
-"""Between two messages on the loudness of those who hold no slot."""
 PUBKEY_LENGTH = 64
 
 
@@ -50,7 +47,7 @@ class Forwarder:
         self._monotonic = monotonic
         self._places: dict[str, Place] = {}
         self._voices: dict[str, Voice] = {}
-        self._loudness: dict[str, Loudness] = {}
+        self._distribution = Distribution(own, self._places, self.drops)
         self._links_added = 0
         self._preferred = ""
         self._distant: dict[str, tuple[int, float]] = {}  # level of those without a slot, and when
@@ -58,13 +55,12 @@ class Forwarder:
     def set_speakers(self, origins: frozenset[str]) -> None:
         """The pubkeys with a speaking role; everybody else falls silent here and downstream."""
         for origin in self._voices.keys() - origins:
-            del self._voices[origin], self._loudness[origin]
+            del self._voices[origin]
             self._distant.pop(origin, None)
-            for place in self._places.values():
-                self._free(place, origin)
+            self._distribution.remove_origin(origin)
         for origin in origins - self._voices.keys():
             self._voices[origin] = Voice()
-            self._loudness[origin] = Loudness()
+            self._distribution.add_origin(origin)
 
     def add_link(
         self,
@@ -85,6 +81,7 @@ class Forwarder:
         place = self._places[pubkey] = Place(pubkey, link, kind, self._links_added)
         place.paused = standby and kind is LinkKind.CONSUMER
         place.vouched = vouched
+        self._distribution.changed()
 
     def set_kind(self, pubkey: str, kind: LinkKind) -> None:
         """Changes what a link is for; what it may no longer carry stops at once."""
@@ -92,23 +89,18 @@ class Forwarder:
         place.kind = kind
         if kind is not LinkKind.CONSUMER:
             place.paused = False
-        for origin in list(place.slots.holders):
-            if origin is not None and not self._may_go(origin, place):
-                self._free(place, origin)
+        self._distribution.changed(place)
 
     def remove_link(self, pubkey: str) -> None:
         """Forgets a connection; its origins may come over another one at once."""
         place = self._places.pop(pubkey, None)
         if place is not None:
             self._leave(place)
+            self._distribution.changed()
 
     def pause(self, pubkey: str, on: bool) -> None:
         """Stops or resumes what is sent to a consumer, who goes on being told of the slots."""
-        place = self._places[pubkey]
-        if on and not place.paused:
-            for rewriter in place.rewriters:
-                rewriter.interrupt()  # what is left out now was not lost
-        place.paused = on
+        self._distribution.pause(self._places[pubkey], on)
 
     def is_paused(self, pubkey: str) -> bool:
         """Whether nothing is sent to that consumer for now."""
@@ -170,7 +162,7 @@ class Forwarder:
             self.drops["late"] += 1
             return
         self._on_play(origin, continuous)
-        self._send(origin, continuous, now)
+        self._distribution.send(origin, continuous, now)
 
     def handle_message(self, pubkey: str, message: Mapping[str, object]) -> None:
         """Takes a message that arrived on a link's data channel."""
@@ -215,14 +207,14 @@ class Forwarder:
         for origin, level in known.items():
             self._distant[origin] = (level, now)
         for other in self._places.values():
-            self._tell_levels(other, known, now)
+            self._distribution.tell_levels(other, known, now)
 
     def send_own(self, packet: OpusPacket) -> None:
         """Takes a packet of our own microphone."""
         if self._own not in self._voices:
             self.drops["no speaking role"] += 1
             return
-        self._send(self._own, packet, self._monotonic())
+        self._distribution.send(self._own, packet, self._monotonic())
 
     def _origin(self, place: Place, slot: int) -> str | None:
         """Whose voice arrives there; None when that link may not bring it, or has not said."""
@@ -257,73 +249,6 @@ class Forwarder:
         for voice in self._voices.values():
             if voice.source is not None and voice.source.place is place:
                 voice.source = None
-
-    def _may_go(self, origin: str, place: Place) -> bool:
-        if place.kind is LinkKind.CONSUMER:
-            return origin != place.pubkey
-        return place.kind is LinkKind.MUTUAL and origin == self._own
-
-    def _send(self, origin: str, packet: OpusPacket, now: float) -> None:
-        self._loudness[origin].push(packet.level, now)
-        for place in self._places.values():
-            route = place.routes.get(origin) or self._route(place, origin, packet.level, now)
-            if route is None:
-                continue
-            rewriter, output = route
-            if not place.paused:
-                numbered = rewriter.rewrite(origin, packet, now)
-                if numbered is not None:
-                    output.send(numbered)
-            if place.told != place.slots.holders:
-                self._announce(place)
-
-    def _route(
-        self, place: Place, origin: str, level: int, now: float
-    ) -> tuple[Rewriter, Sink] | None:
-        """Finds a slot for an origin that holds none on that link, if it may and can have one."""
-        if not self._may_go(origin, place):
-            return None
-        outputs = place.link.outputs
-        if len(outputs) != len(place.rewriters):
-            place.slots = Slots(len(outputs))
-            place.rewriters = [Rewriter() for _ in outputs]
-        slot = place.slots.place(origin, self._loudness, now)
-        if slot is None:
-            self.drops["louder ones speak"] += 1
-            self._tell_levels(place, {origin: level}, now)
-            return None
-        place.routes = {
-            holder: (place.rewriters[index], outputs[index])
-            for index, holder in enumerate(place.slots.holders)
-            if holder is not None
-        }
-        return place.routes[origin]
-
-    def _free(self, place: Place, origin: str) -> None:
-        slot = place.slots.free(origin)
-        if slot is not None:
-            del place.routes[origin]
-            place.rewriters[slot].interrupt()
-            self._announce(place)
-
-    def _announce(self, place: Place) -> None:
-        """Says who holds which slot; tried again with each packet while the channel is not open."""
-        holders = list(place.slots.holders)
-        if place.link.send_message({"type": "slots", "origins": list(holders)}):
-            place.told = holders
-
-    def _tell_levels(self, place: Place, levels: Mapping[str, int], now: float) -> None:
-        """Tells a consumer now and then how loud those are whom it does not get."""
-        if place.kind is not LinkKind.CONSUMER or place.paused:
-            return
-        for origin, level in levels.items():
-            talks = level < limits.QUIET_LEVEL and len(place.unheard) < limits.LEVELS
-            if talks and origin != place.pubkey and origin not in place.routes:
-                place.unheard[origin] = level
-        if place.unheard and now >= place.levels_due:
-            place.levels_due = now + LEVELS_SECONDS
-            place.link.send_message({"type": "levels", "levels": place.unheard})
-            place.unheard = {}
 
 
 def _named(origin: object) -> bool:

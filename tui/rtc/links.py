@@ -27,6 +27,36 @@ class Sink(Protocol):
         """Sends or drops one packet, at once."""
 
 
+class Stream(Protocol):
+    """An outgoing stream with its own RTP numbers, fed by one source after another."""
+
+    def forward(
+        self, source: object, packet: OpusPacket, now: float, bodies: dict[bytes, bytes]
+    ) -> None:
+        """Sends or drops one packet of a source, at once; see `Output.forward`."""
+
+    def interrupt(self) -> None:
+        """The next packet begins anew: what was left out before it was not lost."""
+
+
+class Numbered(Rewriter):
+    """Any sink as a stream."""
+
+    __slots__ = ("_sink",)
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def forward(
+        self, source: object, packet: OpusPacket, now: float, bodies: dict[bytes, bytes]
+    ) -> None:
+        """Sends one packet in this stream's numbers."""
+        numbered = self.rewrite(source, packet, now)
+        if numbered is not None:
+            self._sink.send(numbered)
+
+
 class Link(Protocol):
     """One connection: what `Peer` offers."""
 
@@ -63,9 +93,8 @@ class Place:
         self.vouched = True
         self.sources: dict[int, Source] = {}
         self.slots = Slots(0)
-        self.rewriters: list[Rewriter] = []
-        self.routes: dict[str, tuple[Rewriter, Sink]] = {}  # of those who hold a slot
-        self.told: list[str | None] = []
+        self.outputs: list[Stream] = []  # by slot
+        self.streams: dict[str, Stream] = {}  # by the origin that holds the slot
         self.claims: tuple[str | None, ...] | None = None
         self.unheard: dict[str, int] = {}  # levels of those without a slot, not told yet
         self.levels_due = 0.0

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable
 
 import pylibsrtp
-from aioice.ice import CandidatePair
 from aiortc import RTCDtlsTransport, RTCRtpTransceiver, RTCSctpTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtp import (
@@ -35,6 +34,8 @@ from tui.audio.packet import OpusPacket
 from tui.config import limits
 from tui.rtc.input import Input
 from tui.rtc.output import Output
+from tui.rtc.path import Path
+from tui.rtc.srtp import Srtp
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,8 @@ class Media:
         """The other side sends lost packets again: so says its description."""
         self._dtls = dtls
         self.connection = dtls.transport._connection
-        self._pair: CandidatePair | None = None
+        self._path = Path(dtls, self.connection, drops)
+        self._opening: Srtp | None = None
         self._extensions = HeaderExtensionsMap()
         self._by_ssrc: dict[int, Input] = {}
         self._by_media_id: dict[str, Input] = {}
@@ -74,14 +76,12 @@ class Media:
         self._heard = heard
         self._monotonic = monotonic
         self._report_due = monotonic() + 1.0
-        self.written = 0
-        """Datagrams that went out."""
         self._enqueue = self.connection.data_received
         self.connection.data_received = self._datagram  # type: ignore[method-assign]
 
     def take_over(self, transceiver: RTCRtpTransceiver, slot: int) -> None:
         """Makes aiortc start our streams, instead of its own, once the transport is up."""
-        output = Output(transceiver.sender._ssrc, self.write)
+        output = Output(transceiver.sender._ssrc, self._path.write)
         self._ssrc = self._ssrc or output.ssrc
 
         async def send(parameters: RTCRtpSendParameters) -> None:
@@ -110,19 +110,10 @@ class Media:
 
         sctp._handle_data = handle_data  # type: ignore[method-assign]
 
-    def write(self, packet: bytes) -> bytes | None:
-        """Encrypts and sends one RTP packet; the bytes sent, or None when that was not possible."""
-        session: pylibsrtp.Session | None = self._dtls._tx_srtp
-        if session is None or not self._path_open():
-            return None
-        try:
-            protected = session.protect(packet)
-        except (pylibsrtp.Error, ValueError):
-            self.drops["not encrypted"] += 1
-            return None
-        self._sendto(protected, self._address)
-        self.written += 1
-        return protected
+    @property
+    def written(self) -> int:
+        """Datagrams of ours that went out."""
+        return self._path.written
 
     def send_reports(self, now: float, *, say_something: bool) -> None:
         """Reports on what arrived since the last call, and every 5 s on what we sent.
@@ -132,51 +123,26 @@ class Media:
         """
         reports = [x for x in (y.receiver_report() for y in self.inputs) if x is not None]
         if reports or say_something:
-            self._write_rtcp(bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports)))
+            self._path.write_rtcp(bytes(RtcpRrPacket(ssrc=self._ssrc, reports=reports)))
         if now >= self._report_due:
             self._report_due = now + SENDER_REPORT_SECONDS
             for output in self.outputs:
-                self._write_rtcp(output.sender_report())
+                self._path.write_rtcp(output.sender_report())
 
     def stop(self) -> None:
         """Says goodbye for every stream; nothing is sent or handed on any more."""
         sources = [x.ssrc for x in self.outputs if x.sent]
         if sources:
-            self._write_rtcp(bytes(RtcpByePacket(sources=sources)))
+            self._path.write_rtcp(bytes(RtcpByePacket(sources=sources)))
         for output in self.outputs:
             output.stop()
         self.connection.data_received = self._enqueue  # type: ignore[method-assign]
-
-    def _path_open(self) -> bool:
-        pair = self.connection._nominated.get(1)
-        if pair is None:
-            return False
-        if pair is not self._pair:
-            self._pair = pair
-            transport = pair.protocol.transport
-            self._sendto, self._address = transport.sendto, pair.remote_addr
-            # A relayed path has no buffer of its own to look at.
-            self._unsent = getattr(transport, "get_write_buffer_size", int)
-        if self._unsent():
-            self.drops["network busy"] += 1  # late sound is worth less than none
-            return False
-        return True
-
-    def _write_rtcp(self, packet: bytes) -> None:
-        session: pylibsrtp.Session | None = self._dtls._tx_srtp
-        if not packet or session is None or not self._path_open():
-            return
-        try:
-            self._sendto(session.protect_rtcp(packet), self._address)
-            self.written += 1
-        except (pylibsrtp.Error, ValueError):
-            self.drops["not encrypted"] += 1
 
     def _ask(self, ssrc: int, sequences: list[int]) -> None:
         # Built here: aiortc's own packet does not survive a list that wraps around 65535.
         lost = b"".join(struct.pack("!HH", x, 0) for x in sequences)
         header = (0x80 | RTCP_RTPFB_NACK, RTCP_RTPFB, 2 + len(sequences), self._ssrc, ssrc)
-        self._write_rtcp(struct.pack("!BBHLL", *header) + lost)
+        self._path.write_rtcp(struct.pack("!BBHLL", *header) + lost)
 
     def _listen(self, slot: int, parameters: RTCRtpReceiveParameters) -> None:
         ask = self._ask if self.answers_nack else None
@@ -202,13 +168,19 @@ class Media:
         session: pylibsrtp.Session | None = self._dtls._rx_srtp
         if session is None:
             return  # the other side has the keys before us: what it sends now cannot be read
-        try:
-            if is_rtcp(data):
+        if is_rtcp(data):
+            try:
                 self._rtcp(session.unprotect_rtcp(data))
-            else:
-                self._rtp(session.unprotect(data))
-        except pylibsrtp.Error:
+            except pylibsrtp.Error:
+                self.drops["not authentic or repeated"] += 1
+            return
+        if self._opening is None:
+            self._opening = Srtp(session)
+        opened = self._opening.unprotect(data)
+        if opened is None:
             self.drops["not authentic or repeated"] += 1
+        else:
+            self._rtp(opened)
 
     def _rtp(self, data: bytes) -> None:
         try:
@@ -269,5 +241,5 @@ class Media:
             return
         for sequence in dict.fromkeys(x & 0xFFFF for x in request.lost):
             packet = output.lost(sequence)
-            if packet is not None and self._path_open():
-                self._sendto(packet, self._address)
+            if packet is not None:
+                self._path.send_again(packet)

@@ -21,6 +21,7 @@ from aiortc.rtp import (
 
 from tui.audio.packet import RATE, OpusPacket
 from tui.config import limits
+from tui.rtc.rewriting import Rewriter
 
 MEDIA_ID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -28,7 +29,11 @@ _ONE_BYTE_ID = range(1, 15)
 """Header extension ids that the short form can carry (RFC 8285)."""
 _RING_MASK = limits.RETRANSMISSION_RING - 1
 _CNAME = 1
+_MARKER = 0x80
 _LEVELS = tuple(bytes((x,)) for x in range(128))
+
+
+Write = Callable[[int, int, int, int, bytes], bytes | None]
 
 
 class Report(NamedTuple):
@@ -41,30 +46,51 @@ class Report(NamedTuple):
     """Seconds; None until it answered a sender report."""
 
 
-class Output:
-    """Writes packets to the other side. `write` encrypts and sends, and returns the bytes sent."""
+class Output(Rewriter):
+    """Writes packets to the other side.
 
-    def __init__(self, ssrc: int, write: Callable[[bytes], bytes | None]) -> None:
+    `write` takes the fields of an RTP header (its first two bytes, sequence, timestamp, SSRC) and
+    what follows it; it encrypts and sends at once, and returns the bytes sent, or None.
+    """
+
+    __slots__ = (
+        "_cname",
+        "_extension",
+        "_kind",
+        "_layout",
+        "_octets",
+        "_prefix",
+        "_repeated",
+        "_reported",
+        "_reported_ntp",
+        "_ring",
+        "_write",
+        "dropped",
+        "report",
+        "retransmitted",
+        "sent",
+        "ssrc",
+    )
+
+    def __init__(self, ssrc: int, write: Write) -> None:
+        # Below 32768: a receiver that misses the first packets guesses the rollover right.
+        super().__init__((secrets.randbelow(0x8000), secrets.randbelow(1 << 32)))
         self.ssrc = ssrc
         self.sent = 0
         self.dropped = 0
         self.retransmitted = 0
         self.report: Report | None = None
         self._write = write
-        self._header: struct.Struct | None = None
-        self._extension = b""
-        self._first_byte = 0x80
-        self._payload_type = 0
+        self._extension: struct.Struct | None = None
+        self._prefix = b""
+        self._layout = b""
+        self._kind = 0  # the first two bytes of the header
         self._cname = b""
-        self._sequence_offset = 0
-        self._timestamp_offset = 0
         self._octets = 0
-        self._timestamp = 0
-        self._sent_at = 0.0
         self._reported = 0
         self._reported_ntp = 0
         self._ring: list[bytes | None] = []
-        self._repeats = bytearray(limits.RETRANSMISSION_RING)
+        self._repeated: dict[int, tuple[bytes, int]] = {}  # by place in the ring: how often
 
     def start(self, parameters: RTCRtpSendParameters) -> None:
         """Takes what was negotiated; from now on packets go out."""
@@ -76,51 +102,66 @@ class Output:
         has_level = LEVEL_URI in ids
         if has_level:
             body += bytes((ids[LEVEL_URI] << 4,))
-        # The level itself is the last byte of the extension, which is padded to whole words. Where
-        # it was not negotiated, "0s" takes the value and writes nothing.
+        # The level itself is the last byte of the extension before its padding to whole words.
+        # Where it was not negotiated, "0s" takes the value and writes nothing.
         size = len(body) + has_level
         words = (size + 3) // 4
-        self._extension = struct.pack("!HH", 0xBEDE, words) + body if words else b""
-        padding = words * 4 - size
-        self._header = struct.Struct(f"!BBHLL{len(self._extension)}s{has_level:d}s{padding}x")
-        self._first_byte = 0x90 if words else 0x80
-        self._payload_type = parameters.codecs[0].payloadType or 0
+        start = struct.pack("!HH", 0xBEDE, words) + body if words else b""
+        form = f"{len(start)}s{has_level:d}s{words * 4 - size}x"
+        self._extension = struct.Struct(form)
+        self._prefix = start
+        self._layout = form.encode() + start
+        payload_type = parameters.codecs[0].payloadType or 0
+        self._kind = (0x9000 if words else 0x8000) | payload_type
         self._cname = (parameters.rtcp.cname or "").encode()[:255]
+        self._ring = [None] * limits.RETRANSMISSION_RING
 
     @property
     def started(self) -> bool:
         """Whether the stream was negotiated and its transport is up."""
-        return self._header is not None
+        return self._extension is not None
 
     def send(self, packet: OpusPacket) -> None:
-        """Sends one packet; drops it when there is no connection. Never raises, never waits."""
-        if self._header is None or not 0 < len(packet.payload) <= limits.OPUS_BYTES:
+        """Sends one packet of a single source; see `forward`."""
+        self.forward(None, packet, time.monotonic(), {})
+
+    def forward(
+        self, source: object, packet: OpusPacket, now: float, bodies: dict[bytes, bytes]
+    ) -> None:
+        """Sends one packet; drops it when there is no connection. Never raises, never waits.
+
+        `bodies` belongs to the packet: what is the same at all outputs is written there once.
+        This is where a node spends most of its time; hence the shortcut for what comes in order.
+        """
+        number = packet.sequence
+        begins: bool | None = False
+        if source is self.source and 0 < (number - self.newest) & 0xFFFF <= limits.SEQUENCE_JUMP:
+            self.newest = number
+            timestamp = (packet.timestamp + self.timestamp_offset) & 0xFFFFFFFF
+            self.timestamp, self.sent_at = timestamp, now
+        else:
+            begins = self.follow(source, packet, now)
+            timestamp = (packet.timestamp + self.timestamp_offset) & 0xFFFFFFFF
+        body = bodies.get(self._layout) or self._body(packet, bodies)
+        if body is None or begins is None:
             self.dropped += 1
             return
-        if not self._ring:
-            self._begin(packet)
-        sequence = (packet.sequence + self._sequence_offset) & 0xFFFF
-        timestamp = (packet.timestamp + self._timestamp_offset) & 0xFFFFFFFF
-        kind = self._payload_type | (0x80 if packet.marker else 0)
-        header = self._header.pack(
-            self._first_byte,
-            kind,
-            sequence,
-            timestamp,
-            self.ssrc,
-            self._extension,
-            _LEVELS[packet.level & 0x7F],
-        )
-        written = self._write(header + packet.payload)
+        sequence = (number + self.sequence_offset) & 0xFFFF
+        kind = self._kind | _MARKER if packet.marker or begins else self._kind
+        written = self._write(kind, sequence, timestamp, self.ssrc, body)
         if written is None:
             self.dropped += 1
             return
         self._ring[sequence & _RING_MASK] = written
-        self._repeats[sequence & _RING_MASK] = 0
         self.sent += 1
         self._octets += len(packet.payload)
-        self._timestamp = timestamp
-        self._sent_at = time.monotonic()
+
+    def _body(self, packet: OpusPacket, bodies: dict[bytes, bytes]) -> bytes | None:
+        if self._extension is None or not 0 < len(packet.payload) <= limits.OPUS_BYTES:
+            return None
+        extension = self._extension.pack(self._prefix, _LEVELS[packet.level & 0x7F])
+        body = bodies[self._layout] = extension + packet.payload
+        return body
 
     def lost(self, sequence: int) -> bytes | None:
         """The encrypted packet to send again: if it is still here, and not too often."""
@@ -128,9 +169,11 @@ class Output:
         packet = self._ring[place] if self._ring else None
         if packet is None or packet[2:4] != sequence.to_bytes(2, "big"):
             return None
-        if self._repeats[place] >= limits.RETRANSMISSIONS:
+        repeated, times = self._repeated.get(place, (packet, 0))
+        times = times if repeated is packet else 0
+        if times >= limits.RETRANSMISSIONS:
             return None
-        self._repeats[place] += 1
+        self._repeated[place] = (packet, times + 1)
         self.retransmitted += 1
         return packet
 
@@ -140,10 +183,10 @@ class Output:
             return b""
         self._reported = self.sent
         self._reported_ntp = current_ntp_time()
-        elapsed = round((time.monotonic() - self._sent_at) * RATE)
+        elapsed = round((time.monotonic() - self.sent_at) * RATE)
         info = RtcpSenderInfo(
             ntp_timestamp=self._reported_ntp,
-            rtp_timestamp=(self._timestamp + elapsed) & 0xFFFFFFFF,
+            rtp_timestamp=(self.timestamp + elapsed) & 0xFFFFFFFF,
             packet_count=self.sent & 0xFFFFFFFF,
             octet_count=self._octets & 0xFFFFFFFF,
         )
@@ -162,11 +205,7 @@ class Output:
 
     def stop(self) -> None:
         """Nothing goes out any more."""
-        self._header = None
+        self._extension = None
+        self._layout = b""
         self._ring = []
-
-    def _begin(self, packet: OpusPacket) -> None:
-        # Below 32768: a receiver that misses the first packets guesses the rollover right.
-        self._sequence_offset = secrets.randbelow(0x8000) - packet.sequence
-        self._timestamp_offset = secrets.randbelow(1 << 32) - packet.timestamp
-        self._ring = [None] * limits.RETRANSMISSION_RING
+        self._repeated.clear()
