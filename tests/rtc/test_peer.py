@@ -377,8 +377,8 @@ async def test_malformed_packets_of_a_peer_are_counted(
         )
     ):
         path.write(first << 8 | kind, sequence, 0, ssrc, rest)
-    media._write_rtcp(bytes((0x81, 201, 0, 1)) + bytes(4))  # a report that lacks its block
-    media._write_rtcp(bytes((0x81, 205, 0, 5)) + bytes(20))  # asks for unknown packets
+    path.write_rtcp(bytes((0x81, 201, 0, 1)) + bytes(4))  # a report that lacks its block
+    path.write_rtcp(bytes((0x81, 205, 0, 5)) + bytes(20))  # asks for unknown packets
     one.peer.outputs[0].send(packet(2))
     await until(lambda: two.packets)
     assert two.peer.state == "connected"
