@@ -16,6 +16,10 @@ from tui.controller.messages import (
 )
 from tui.controller.views import (
     AudioView,
+    Hearing,
+    LinkQuality,
+    Quality,
+    RelayView,
 )
 from tui.devtools import samples
 from tui.widgets.row_list import RowList
@@ -405,3 +409,109 @@ async def test_ages_go_on(start) -> None:
         clock[0] += 120
         ui.app._time_passed()
         await ui.see("live 44 min", "place 3 in the queue, 2 min")
+
+
+PARENT = samples.key_of("Amina Okafor")
+GOOD = Quality(
+    badge="good",
+    loss=0.0,
+    round_trip=0.04,
+    jitter=0.005,
+    depth=2,
+    outputs_used=1,
+    outputs_max=8,
+    parent=PARENT,
+    links=(LinkQuality(PARENT, "parent", "good", 0.0, 0.04, 0.005),),
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({}, "▆ good  hearing via Amina Okafor · 2 hops · sends to 1 of 8"),
+        ({"badge": "fair", "worst": "jitter", "jitter": 0.06}, "▄ fair, jitter 60 ms  hearing"),
+        ({"badge": "poor", "worst": "loss", "loss": 0.12}, "▂ poor, 12 % lost  hearing via"),
+        ({"badge": "poor", "worst": "round_trip", "round_trip": 0.7}, "▂ poor, RTT 700 ms  "),
+        ({"badge": "poor", "worst": "concealed", "concealed": 0.1}, "▂ poor, 10 % concealed  "),
+        ({"badge": "lost"}, "✗ lost  hearing via Amina Okafor"),
+        ({"badge": ""}, "hearing via Amina Okafor"),
+        (
+            {"links": (msgspec.structs.replace(GOOD.links[0], relayed=True),)},
+            "hearing via Amina Okafor through a TURN server",
+        ),
+    ],
+)
+async def test_how_good_the_sound_is_in_words(start, fields, says) -> None:
+    first = samples.space()
+    quality = msgspec.structs.replace(GOOD, **fields)
+    async with start(msgspec.structs.replace(first, quality=quality)) as ui:
+        assert says in ui.line("sound")
+        assert ui.line("sound").endswith("● 2/3 relays")
+
+
+async def test_a_wide_screen_has_all_numbers(start) -> None:
+    first = msgspec.structs.replace(samples.space(), quality=GOOD)
+    async with start(first, size=(140, 30)) as ui:
+        numbers = "0 % lost · RTT 40 ms · 0 % concealed · jitter 5 ms"
+        assert f"sends to 1 of 8 · {numbers}" in ui.line("sound")
+
+
+@pytest.mark.parametrize(
+    ("hearing", "links", "says"),
+    [
+        (Hearing(lost=True), {"ada": "connecting"}, "✗ lost  sound lost, moving to ada…"),
+        (Hearing(lost=True), {}, "sound lost, looking for somebody else"),
+        (Hearing(lost=True, asked=4), {}, "sound lost, waiting for a place (asked 4 people)"),
+        (Hearing(asked=1), {}, "waiting for a place (asked 1 person)"),
+    ],
+)
+async def test_what_is_done_about_lost_sound(start, hearing, links, says) -> None:
+    first = samples.space(heard_from="", hearing=hearing)
+    people = {
+        key: msgspec.structs.replace(person, link=links.get(person.name, ""))
+        for key, person in first.participants.items()
+    }
+    async with start(msgspec.structs.replace(first, participants=people)) as ui:
+        assert says in ui.line("sound")
+
+
+async def test_a_move_is_told_with_its_time(start) -> None:
+    first = samples.space(hearing=Hearing(moved=True, moved_in=0.3))
+    async with start(msgspec.structs.replace(first, quality=GOOD)) as ui:
+        assert "▆ good  moved to Amina Okafor in 0.3 s" in ui.line("sound")
+        ui.change_space(hearing=Hearing())
+        await ui.see("▆ good  hearing via Amina Okafor")
+
+
+async def test_the_sign_of_a_connection_follows_its_quality(start) -> None:
+    first = msgspec.structs.replace(samples.space(), quality=GOOD)
+    async with start(first) as ui:
+
+        def host() -> str:
+            return next(row for row in ui.text().splitlines() if "◆ H Amina" in row)
+
+        assert " ▆ " in host()
+        bad = msgspec.structs.replace(GOOD.links[0], badge="poor")
+        ui.change(quality=msgspec.structs.replace(GOOD, links=(bad,)))
+        await ui.until(lambda: " ▂ " in host())
+
+
+async def test_without_a_relay_the_next_attempt_is_counted_down(start) -> None:
+    clock = [samples.NOW]
+    gone = {
+        url: RelayView(url, "waiting", "connection refused", retry_at=samples.NOW + wait)
+        for url, wait in (("wss://a.example", 7.0), ("wss://b.example", 40.0))
+    }
+    first = msgspec.structs.replace(samples.space(), relays=gone)
+    async with start(first, now=lambda: clock[0]) as ui:
+        assert "no relay is connected; sound goes on, next try in 7 s — t" in ui.line("problem")
+        clock[0] += 3
+        await ui.see("next try in 4 s")
+        ui.change(relays={"wss://a.example": RelayView("wss://a.example", "connected")})
+        await ui.see_not("no relay is connected")
+
+
+async def test_a_host_who_is_away(start) -> None:
+    async with start(samples.space()) as ui:
+        ui.change_person("Amina Okafor", away=True, present=False)
+        await ui.see("○ the host is away")

@@ -8,6 +8,7 @@ from tui.commands.actions import Place, actions_of, key_word
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed, Desk
 from tui.widgets.glyphs import (
+    BADGE,
     BARRED,
     FOLLOWED,
     HAND,
@@ -81,6 +82,8 @@ def _signs() -> list[Parts]:
         (PLAIN, "signalling to this person is not encrypted"),
         (BARRED, "removed, and kept out; b lets them in again"),
         (LINK["connected"][0], "connected to you"),
+        *((glyph, f"connected to you, {word}") for glyph, _, word in list(BADGE.values())[:3]),
+        (BADGE["lost"][0], "connected to you, but nothing comes"),
         (LINK["connecting"][0], "connecting"),
         (LINK["failed"][0], "cannot be reached"),
     ]

@@ -21,21 +21,15 @@ from tui.widgets import header
 from tui.widgets.chat_pane import ChatPane, lines_of
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.glyphs import ROLE
-from tui.widgets.own_state import (
-    OUT_OF_TOUCH,
-    audio_problem,
-    own_line,
-    relay_summary,
-    sound_line,
-    undo_line,
-)
+from tui.widgets.hearing import link_mark
+from tui.widgets.own_lines import OwnLines
 from tui.widgets.painted import Lines
 from tui.widgets.people import barred_row, person_row, voice_cells
 from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.roster import PEOPLE_PANES
 from tui.widgets.roster import Pane as PeoplePane
 from tui.widgets.row_list import Paint, RowList, SideColumn
-from tui.widgets.text import Parts, clean_whole, compose, width_of, wrap
+from tui.widgets.text import Parts, clean_whole, compose, width_of
 
 Pane = Literal["stage", "audience", "queue", "chat"]
 PANES: tuple[Pane, ...] = ("stage", "audience", "queue", "chat")
@@ -94,9 +88,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
                 yield Lines(classes="tabs")
                 yield ChatPane(self.desk.clock, id="chat-list")
         yield FilterBar()
-        yield Lines(id="own")
-        yield Lines(id="sound")
-        yield Lines(id="problem", classes="-none")
+        yield OwnLines(self.desk.now)
         yield PromptBar()
 
     @property
@@ -123,13 +115,17 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         if (space := present_space(view)) is None:
             return
         self.query_one("#bar", Lines).show_line(
-            [(header.title_of(view, space), "strong")], header.state_of(space, self.desk.now())
+            [(header.title_of(view, space), "strong")],
+            header.state_of(view, space, self.desk.now()),
         )
         self._show_about()
         if changed.touches("participants", "space", "barred"):
             self._show_people(changed)
         if changed.touches("chat", "participants"):
             self._show_chat()
+        if changed.touches("quality") and not changed.everything:
+            for pane in PEOPLE_PANES:
+                self._list(pane).touch(link.pubkey for link in view.quality.links)
         self._show_own()
         super().view_changed(changed)
 
@@ -336,22 +332,9 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         return [(f"{visible.start + 1}-{visible.stop} of {len(rows.keys)} ", "muted")]
 
     def _show_own(self) -> None:
-        view = self.desk.view
-        if (space := present_space(view)) is None:
-            return
-        own, sound = self.query_one("#own", Lines), self.query_one("#sound", Lines)
-        if self.desk.trouble:
-            own.show_line(OUT_OF_TOUCH)
-            sound.show_line(())
-        else:
-            own.show_line(own_line(view, space, self.desk.now()), undo_line(space))
-            sound.show_line(sound_line(view, space), relay_summary(view))
-        problem = audio_problem(view)
-        lines = self.query_one("#problem", Lines)
-        rows = wrap(problem, self.size.width - 2, 3)
-        lines.set_class(not problem, "-none")
-        lines.styles.height = max(1, len(rows))
-        lines.show(lambda _width: [[(row, "warn")] for row in rows])
+        if (space := present_space(self.desk.view)) is not None:
+            lines = self.query_one(OwnLines)
+            lines.show(self.desk.view, space, in_touch=not self.desk.trouble)
 
     def _is_hidden(self, pubkey: str) -> bool:
         person = self.desk.view.participants.get(pubkey)
@@ -365,7 +348,8 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             if (person := view.participants.get(pubkey)) is None:
                 return ()
             emoji = self.desk.reactions.of(pubkey)
-            return person_row(pane, person, width, self.desk.now(), emoji)
+            link = link_mark(person, view.quality)
+            return person_row(pane, person, width, self.desk.now(), emoji, link=link)
 
         return paint
 

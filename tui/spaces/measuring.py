@@ -35,5 +35,5 @@ def concealed(voices: Mapping[str, VoiceStats]) -> float:
 
 
 def outputs_used(readings: Iterable[quality.Reading]) -> int:
-    """To how many we send sound."""
-    return sum(reading.kind in ("mutual", "child") for reading in readings)
+    """How many listeners get the sound from us; the stage is not counted."""
+    return sum(reading.kind == "child" for reading in readings)

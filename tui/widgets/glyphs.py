@@ -28,6 +28,14 @@ LINK: Mapping[LinkState, tuple[str, str]] = {
 }
 """State of a connection to glyph and ink."""
 
+BADGE: Mapping[str, tuple[str, str, str]] = {
+    "good": ("▆", "good", "good"),
+    "fair": ("▄", "", "fair"),
+    "poor": ("▂", "warn", "poor"),
+    "lost": ("✗", "bad", "lost"),
+}
+"""How good a connection is, to glyph, ink and word."""
+
 RELAY: Mapping[RelayState, tuple[str, str, str]] = {
     "connected": ("●", "good", "connected"),
     "connecting": ("○", "muted", "connecting"),
@@ -60,6 +68,7 @@ _ASCII = {
     "◆": "*", "◇": "+", "▪": "o", "·": "-", "∙": ".", "≈": "=", "✗": "x", "●": "@", "○": "o",
     "▶": ">", "▲": "^", "━": "#", "─": "-", "▌": ">", "⊘": "x", "…": "~", "—": "-",
     "↑": "^", "↓": "v", "│": "|", "•": "*", "★": "*", "◷": "t", "◌": "o", "✓": "v",
+    "▆": "#", "▄": "+", "▂": "_",
     "“": '"', "”": '"',
     "👍": "+1", "👏": "cl", "💜": "<3", "😂": ":D", "🔥": "^^", "🎉": "!!", "🤔": ":?", "👋": "hi",
 }  # fmt: skip

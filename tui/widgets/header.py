@@ -19,8 +19,8 @@ def title_of(view: View, space: SpaceView) -> str:
     return clean(seen.name if seen is not None and seen.name else space.name).strip()
 
 
-def state_of(space: SpaceView, now: float) -> Parts:
-    """Who may come in, and how long it has been live."""
+def state_of(view: View, space: SpaceView, now: float) -> Parts:
+    """Who may come in, how long it has been live, and whether the host is away."""
     parts: list[Part] = []
     if space.access != "open":
         word = {"invite": "invited people only", "password": "password"}[space.access]
@@ -29,6 +29,9 @@ def state_of(space: SpaceView, now: float) -> Parts:
         parts += [("locked", "warn"), (" · ", "muted")]
     if space.stale:
         return [*parts, (f"{STALE} stale: the host is away", "warn")]
+    host = view.participants.get(space.host)
+    if space.stage == "joined" and (host is None or host.away):
+        return [*parts, (f"{STALE} the host is away", "warn")]
     if space.starts > now:
         return [*parts, (f"{STALE} begins in {ago(max(60, space.starts - now))}", "muted")]
     age = f" {ago(now - space.started_at)}" if space.started_at else ""

@@ -6,7 +6,6 @@ from tui.controller.view import (
     View,
 )
 from tui.controller.views import (
-    SPEAKING_ROLES,
     Participant,
     RelayView,
     SpaceView,
@@ -82,29 +81,6 @@ def undo_line(space: SpaceView) -> Parts:
     """What could be taken back now."""
     what = clean(space.undo).strip()
     return [(f"u undoes: {what}", "warn")] if what else []
-
-
-def sound_line(view: View, space: SpaceView) -> Parts:
-    """Whom we hear, or what stands in the way."""
-    others = [person for person in view.participants.values() if not person.me]
-    linked = sum(person.link == "connected" for person in others)
-    trying = [person for person in others if person.link == "connecting"]
-    failed = [person for person in others if person.link == "failed"]
-    if space.heard_from:
-        return [
-            ("hearing via ", "muted"),
-            (name_of(view.participants.get(space.heard_from), space.heard_from), ""),
-            *([(f" · {linked} connections", "muted")] if linked > 1 else []),
-        ]
-    if space.role in SPEAKING_ROLES and linked:
-        return [(f"connected to {linked} {'person' if linked == 1 else 'people'}", "muted")]
-    if trying:
-        return [("connecting to ", "muted"), (name_of(trying[0]), ""), ("…", "muted")]
-    if failed:
-        return [("no connection to ", "bad"), (name_of(failed[0]), ""), (", trying on", "muted")]
-    if space.role in SPEAKING_ROLES:
-        return [("nobody is connected yet", "muted")]
-    return [("no sound yet, looking for somebody to hear it from", "muted")]
 
 
 _CANNOT = " cannot be opened: "

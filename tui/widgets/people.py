@@ -25,16 +25,25 @@ METER_CELLS = 8
 _KEY_CELLS = 14  # of a short npub
 
 
-def person_row(pane: Pane, person: Participant, width: int, now: float, emoji: str = "") -> Parts:
-    """The row of a person in exactly `width` cells; `now` in unix seconds, `emoji` just sent."""
+def person_row(
+    pane: Pane,
+    person: Participant,
+    width: int,
+    now: float,
+    emoji: str = "",
+    *,
+    link: Part | None = None,
+) -> Parts:
+    """The row of a person in exactly `width` cells; `now` in unix seconds, `emoji` just sent,
+    `link` the sign of our connection to them, in one cell."""
     if pane == "queue":
         return _queue_row(person, width, now, emoji)
     glyph, letter, _ = ROLE[person.role]
-    link: Parts = [(" ", ""), LINK[person.link], (" ", "")]
+    end: Parts = [(" ", ""), link or LINK[person.link], (" ", "")]
     if pane == "audience":
         head = [(f"{glyph} {letter} ", "muted"), _hand(person)]
-        return [*head, *_who(person, width - 11, emoji), *link]
-    return [(f"{glyph} {letter} ", "accent"), *_who(person, width - 7, emoji), *link]
+        return [*head, *_who(person, width - 11, emoji), *end]
+    return [(f"{glyph} {letter} ", "accent"), *_who(person, width - 7, emoji), *end]
 
 
 def barred_row(barred: Barred, width: int) -> Parts:
@@ -114,6 +123,8 @@ def _marks(person: Participant, emoji: str, *, checked: bool = False) -> Parts:
         marks.append((f" {VERIFIED}", "good"))
     if person.plain:
         marks.append((f" {PLAIN}", "warn"))
+    if person.volume != 1:
+        marks.append((f" {person.volume * 100:.0f} %", "accent"))
     if emoji and not person.hidden:
         marks.append((f" {emoji}", ""))
     return marks
