@@ -135,6 +135,7 @@ class Diary:
         self.muted_by: list[str] = []
         self.chat_ids: frozenset[str] = frozenset()
         self.reactions: list[tuple[str, str]] = []
+        self.recordings: list[tuple[str, str, str, str]] = []
         self.journal_ids: frozenset[str] = frozenset()
 
     def participant_changed(self, pubkey: str) -> None:
@@ -169,6 +170,9 @@ class Diary:
 
     def denied(self, by: str, reason: str) -> None:
         self.denials.append((by, reason))
+
+    def recording_changed(self, by: str, state: str, reason: str = "", folder: str = "") -> None:
+        self.recordings.append((by, state, reason, folder))
 
     def mute_asked(self, by: str) -> None:
         self.muted_by.append(by)

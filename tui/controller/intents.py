@@ -271,6 +271,24 @@ class Mute(Intent, frozen=True, tag="mute"):
     on: bool
 
 
+class Record(Intent, frozen=True, tag="record"):
+    """Record the space, which everybody is told, into a new folder in `folder` (absolute; empty for
+    `spaces-recordings` at home): what is heard in one file, or each voice in its own."""
+
+    folder: str = ""
+    separate: bool = False
+
+
+class StopRecording(Intent, frozen=True, tag="stop_recording"):
+    """Record no more."""
+
+
+class RefuseRecording(Intent, frozen=True, tag="refuse_recording"):
+    """Ask all who record to leave our voice out (`on`), or allow it again."""
+
+    on: bool = True
+
+
 class SetVolume(Intent, frozen=True, tag="set_volume"):
     """Play somebody `gain` times as loud, for oneself: 0 is silence, 1 as they come, 4 the most."""
 
@@ -341,6 +359,9 @@ AnyIntent = (
     | Hide
     | WatchRoom
     | ExportJournal
+    | Record
+    | StopRecording
+    | RefuseRecording
     | SetVolume
     | ListDevices
     | UseMicrophone

@@ -136,6 +136,18 @@ class Outage(Message, frozen=True, tag="outage"):
     seconds: float
 
 
+class RecordingChanged(Message, frozen=True, tag="recording"):
+    """Somebody began or ended to record; `folder` and `reason` are about our own recording.
+
+    While we record, also: somebody wishes to be in no recording (`refused`), or no more so.
+    """
+
+    by: str
+    state: Literal["started", "stopped", "failed", "refused", "allowed"]
+    reason: str = ""
+    folder: str = ""
+
+
 class SpeechRequested(Message, frozen=True, tag="speech_request"):
     """A hand went up."""
 
@@ -245,6 +257,7 @@ AnyMessage = (
     | QualityChanged
     | ParentChanged
     | Outage
+    | RecordingChanged
     | SpeechRequested
     | Invited
     | RoleChanged

@@ -15,6 +15,7 @@ from tui.controller.messages import (
     MuteAsked,
     ParticipantChanged,
     Removed,
+    RecordingChanged,
     RoleChanged,
     SpeechRequested,
 )
@@ -24,12 +25,14 @@ from tui.controller.views import (
     Barred,
     JournalEntry,
     Participant,
+    OwnRecording,
     Role,
     SpaceView,
 )
 from tui.nostr.nip19 import short_npub
 from tui.people.book import People
 from tui.spaces.roles import Role as SpaceRole
+from tui.spaces.observer import RecordingState
 from tui.spaces.session import SpaceSession
 from tui.spaces.share import room_link, space_link
 
@@ -183,6 +186,16 @@ class Room:
         self._board.occurred(MuteAsked(by))
 
     def chat_changed(self, ids: Iterable[str]) -> None:
+    def recording_changed(
+        self, by: str, state: RecordingState, reason: str = "", folder: str = ""
+    ) -> None:
+        """See `tui.spaces.observer.Observer`."""
+        self._board.occurred(RecordingChanged(by, state, reason, folder))
+        words = {"started": "records", "stopped": "records no more", "failed": "records no more"}
+        wish = {"refused": "wishes not to be recorded", "allowed": "may be recorded again"}
+        said = f"{self.name_of(by)} {(words | wish)[state]}"
+        self._board.log("info", f"{said}: {reason or folder}" if reason or folder else said)
+
         """See `tui.spaces.observer.Observer`."""
         if self._session is not None:
             self._chat.show(self._session.chat, ids)
@@ -261,7 +274,7 @@ class Room:
         )
 
     def _space(self, session: SpaceSession) -> SpaceView:
-        state, proposal = session.state, session.proposal
+        state, proposal, recording = session.state, session.proposal, session.recording
         created = state.created
         if created is not None and created.id != self._links.created:  # they take a millisecond
             share, room = space_link(created, self._relays), room_link(session.space, self._relays)
@@ -294,6 +307,10 @@ class Room:
             relays=self._relays,
             hearing=self._sound.hearing,
         )
+            recording=OwnRecording(*recording.own) if recording.own is not None else None,
+            recorders=recording.recorders[: limits.ROOM_RECORDERS],
+            unrecorded=tuple(sorted(recording.unrecorded)),
+            refuses_recording=recording.refuses,
 
 
 def _told(person: Participant | None) -> tuple[str, str] | None:

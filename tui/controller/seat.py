@@ -5,6 +5,7 @@ everybody, from the signed events: this is for the user's eyes.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from tui.controller import intents
 from tui.controller.intents import AnyIntent
@@ -31,6 +32,8 @@ def take_part(intent: AnyIntent, session: SpaceSession) -> None:
         case intents.React():
             _joined(session)
             _say(lambda: session.chat.react(intent.emoji))
+        case intents.Record() | intents.StopRecording() | intents.RefuseRecording():
+            _record(intent, session)
         case (
             intents.RequestSpeech()
             | intents.LowerHand()
@@ -58,6 +61,20 @@ def _speak(intent: AnyIntent, session: SpaceSession) -> None:
         case intents.DeclineInvite():
             require(session.proposal is not None, "nobody asks you to speak")
             session.decline_invite()
+
+
+def _record(intent: AnyIntent, session: SpaceSession) -> None:
+    """What is, and what is not, to be recorded: for everybody, since everybody sees it."""
+    match intent:
+        case intents.Record():
+            _joined(session)
+            require(not session.recording.busy, "you record already")
+            session.recording.start(_folder(intent.folder), separate=intent.separate)
+        case intents.StopRecording():
+            require(session.recording.busy, "you record nothing")
+            session.recording.stop()
+        case intents.RefuseRecording():
+            session.recording.refuse(intent.on)
 
 
 def _host(intent: AnyIntent, session: SpaceSession) -> None:
@@ -137,6 +154,17 @@ def _demote(target: str, reason: str, session: SpaceSession) -> None:
         speaks = session.state.role_of(target).speaks
         require(speaks or target in session.queue, "not on stage, and no hand is up")
     session.demote(target, reason)
+
+
+def _folder(text: str) -> Path:
+    """Where recordings go."""
+    try:
+        folder = Path(text).expanduser() if text else Path.home() / "spaces-recordings"
+    except RuntimeError:  # `~somebody` unknown, or nobody's home
+        raise Refusal("that is no folder") from None
+    require("\0" not in text, "that is no folder")
+    require(folder.is_absolute(), "the folder must be absolute: the controller has none of its own")
+    return folder
 
 
 def _only_host(session: SpaceSession, act: str) -> None:

@@ -255,11 +255,21 @@ class Quality(msgspec.Struct, frozen=True):
     links: tuple[LinkQuality, ...] = ()
 
 
+class OwnRecording(msgspec.Struct, frozen=True):
+    """What we record: into which folder, since when (unix seconds), each voice by itself or not."""
+
+    folder: str
+    since: int
+    separate: bool = False
+
+
 class SpaceView(msgspec.Struct, frozen=True):
     """The present space and our own state in it. `share` is its nevent, `share_room` the naddr of
     its NIP-53 room; `heard_from` is the pubkey of the peer that sends us the sound, empty while
     there is none. `invited_by` asks whether we want to speak; `undo` says what `undo` would take
-    back now, empty for nothing; `muted_by` who has muted us, until we open the microphone."""
+    back now, empty for nothing; `muted_by` who has muted us, until we open the microphone.
+    `recorders` are who records, ourselves among them; `unrecorded` who on stage is left out of
+    that, as they wish, and `refuses_recording` says that we wish it, whether on stage or not."""
 
     ref: str
     host: str
@@ -287,6 +297,10 @@ class SpaceView(msgspec.Struct, frozen=True):
     muted_by: str = ""
     relays: tuple[str, ...] = ()
     hearing: Hearing = Hearing()
+    recording: OwnRecording | None = None
+    recorders: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] = ()
+    refuses_recording: bool = False
 
 
 class AudioView(msgspec.Struct, frozen=True):
@@ -300,8 +314,7 @@ class AudioView(msgspec.Struct, frozen=True):
 
 
 class Devices(msgspec.Struct, frozen=True):
-    """The names of what can record and play here, as they were when last asked for; `problem` says
-    why there are none."""
+    """What could record and play here when it was last asked for; `problem` says why nothing."""
 
     microphones: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()

@@ -4,6 +4,9 @@ from typing import Literal, Protocol
 
 from tui.spaces.roles import Role
 
+RecordingState = Literal["started", "stopped", "failed", "refused", "allowed"]
+"""`failed`: our own recording, for the reason given; the last two are about being recorded."""
+
 
 class Observer(Protocol):
     """Who hears what happens in a session; calls come from the event loop and must not wait."""
@@ -43,6 +46,11 @@ class Observer(Protocol):
 
     def mute_asked(self, by: str) -> None:
         """A moderator has shut our microphone, which we may open again."""
+
+    def recording_changed(
+        self, by: str, state: RecordingState, reason: str = "", folder: str = ""
+    ) -> None:
+        """Somebody, maybe we, began or ended to record, or wishes to be in no recording."""
 
     def chat_changed(self, ids: frozenset[str]) -> None:
         """Messages of the chat are new, or look different, or are gone."""

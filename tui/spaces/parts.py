@@ -23,6 +23,7 @@ from tui.spaces.observer import Observer
 from tui.spaces.planner import Planner
 from tui.spaces.quality import Meter, Place, Quality
 from tui.spaces.roster import Roster
+from tui.spaces.recording import SpaceRecording
 from tui.spaces.settings import SessionSettings
 from tui.spaces.share import room_address
 from tui.spaces.sound import Sound
@@ -105,6 +106,17 @@ class Parts:
             monotonic=monotonic,
         )
         self.speech = Speech(
+        self.recording = SpaceRecording(
+            self.state,
+            self.wire,
+            self.visit,
+            self.sound,
+            observer,
+            spawn=self.tasks.spawn,
+            name_of=self.name_of,
+            chime=lambda: None,
+            monotonic=monotonic,
+        )
             self.state,
             self.wire,
             self.sound,

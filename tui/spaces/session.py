@@ -85,7 +85,7 @@ class SpaceSession:
             rng=rng,
         )
         self.state, self.chat, self.announcer = parts.state, parts.chat, parts.announcer
-        self.journal = parts.notices.journal
+        self.journal, self.recording = parts.notices.journal, parts.recording
         if created is not None:
             self.state.apply(created)
         self._wire, self._inbox, self._tasks = parts.wire, parts.inbox, parts.tasks
@@ -109,11 +109,10 @@ class SpaceSession:
         self.ask_mute, self.lock, self.undo = act.ask_mute, act.lock, act.undo
         self.request_speech, self.withdraw_speech = speech.request, speech.withdraw
         self.accept_invite, self.decline_invite = speech.accept, speech.decline
-        self.mute = speech.mute
         self.is_present, self.hand_since = roster.is_present, roster.hand_since
         self.name_of, self.link_state = self._parts.name_of, self._connections.status
         self.is_talking, self.is_muted = self._sound.is_talking, speech.is_muted
-        self.is_plain = self._wire.is_plain
+        self.mute, self.is_plain = speech.mute, self._wire.is_plain
 
     # -- reading
 
@@ -288,7 +287,7 @@ class SpaceSession:
             self.announcer.end()
         if self._goodbye is not None:
             self._wire.say(self._goodbye(self._wire.now()))  # dated after all that was said
-        await self._connections.close()
+        await asyncio.gather(self.recording.close(), self._connections.close())
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._wire.flush()
@@ -372,6 +371,7 @@ class SpaceSession:
         """Sound and connections follow who may speak and who may be here."""
         self._sound.set_speakers(self.state.speaking)
         for other in self._connections.others:
+        self.recording.look()
             if reason := self.state.is_admitted(other):
                 self._connections.expel(other, reason)
         if self._knows_past and not self.not_admitted:
