@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple
 
+from tui.config import limits
 from tui.controller.board import Board
 from tui.controller.chat_board import ChatBoard
 from tui.controller.messages import (
@@ -14,8 +15,8 @@ from tui.controller.messages import (
     Joined,
     MuteAsked,
     ParticipantChanged,
-    Removed,
     RecordingChanged,
+    Removed,
     RoleChanged,
     SpeechRequested,
 )
@@ -24,15 +25,15 @@ from tui.controller.views import (
     AudioView,
     Barred,
     JournalEntry,
-    Participant,
     OwnRecording,
+    Participant,
     Role,
     SpaceView,
 )
 from tui.nostr.nip19 import short_npub
 from tui.people.book import People
-from tui.spaces.roles import Role as SpaceRole
 from tui.spaces.observer import RecordingState
+from tui.spaces.roles import Role as SpaceRole
 from tui.spaces.session import SpaceSession
 from tui.spaces.share import room_link, space_link
 
@@ -185,7 +186,6 @@ class Room:
         """See `tui.spaces.observer.Observer`."""
         self._board.occurred(MuteAsked(by))
 
-    def chat_changed(self, ids: Iterable[str]) -> None:
     def recording_changed(
         self, by: str, state: RecordingState, reason: str = "", folder: str = ""
     ) -> None:
@@ -196,6 +196,7 @@ class Room:
         said = f"{self.name_of(by)} {(words | wish)[state]}"
         self._board.log("info", f"{said}: {reason or folder}" if reason or folder else said)
 
+    def chat_changed(self, ids: Iterable[str]) -> None:
         """See `tui.spaces.observer.Observer`."""
         if self._session is not None:
             self._chat.show(self._session.chat, ids)
@@ -306,11 +307,11 @@ class Room:
             muted_by=session.muted_by,
             relays=self._relays,
             hearing=self._sound.hearing,
-        )
             recording=OwnRecording(*recording.own) if recording.own is not None else None,
             recorders=recording.recorders[: limits.ROOM_RECORDERS],
             unrecorded=tuple(sorted(recording.unrecorded)),
             refuses_recording=recording.refuses,
+        )
 
 
 def _told(person: Participant | None) -> tuple[str, str] | None:

@@ -22,8 +22,8 @@ from tui.spaces.notices import Notices
 from tui.spaces.observer import Observer
 from tui.spaces.planner import Planner
 from tui.spaces.quality import Meter, Place, Quality
-from tui.spaces.roster import Roster
 from tui.spaces.recording import SpaceRecording
+from tui.spaces.roster import Roster
 from tui.spaces.settings import SessionSettings
 from tui.spaces.share import room_address
 from tui.spaces.sound import Sound
@@ -105,7 +105,6 @@ class Parts:
             on_changed=observer.session_changed,
             monotonic=monotonic,
         )
-        self.speech = Speech(
         self.recording = SpaceRecording(
             self.state,
             self.wire,
@@ -117,6 +116,7 @@ class Parts:
             chime=lambda: None,
             monotonic=monotonic,
         )
+        self.speech = Speech(
             self.state,
             self.wire,
             self.sound,

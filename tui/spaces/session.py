@@ -370,8 +370,8 @@ class SpaceSession:
     def _bring_in_line(self) -> None:
         """Sound and connections follow who may speak and who may be here."""
         self._sound.set_speakers(self.state.speaking)
-        for other in self._connections.others:
         self.recording.look()
+        for other in self._connections.others:
             if reason := self.state.is_admitted(other):
                 self._connections.expel(other, reason)
         if self._knows_past and not self.not_admitted:
