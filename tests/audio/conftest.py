@@ -74,7 +74,7 @@ def receive() -> Callable[..., tuple[Samples, Voice]]:
                 at, _, packet = arrivals.pop(0)
                 voice.jitter.push(packet, at)
             sound = voice.block(now)
-            heard.append(np.zeros(480, np.float32) if sound is None else sound)
+            heard.append(np.zeros(480, np.float32) if sound is None else sound.copy())
         return np.concatenate(heard), voice
 
     return run

@@ -11,8 +11,8 @@ from tui.config.limits import JITTER_PACKETS, JITTER_SPAN
 FAR = 120  # samples in the shortest step
 
 
-def packet(number, *, sequence=0, timestamp=0, gap=0, level=20, toc=b"\x08"):
-    """The `number`th packet of a stream; its payload says which, as a 20 ms SILK frame."""
+def packet(number, *, sequence=0, timestamp=0, gap=0, level=20, toc=b"\x08\x40"):
+    """The `number`th packet of a stream; its payload says which, as a 20 ms SILK frame with FEC."""
     return OpusPacket(
         (sequence + number) % 2**16,
         (timestamp + number * FRAME + gap) % 2**32,
@@ -37,8 +37,12 @@ def play(arrivals, seconds, start=0.0):
     return steps, buffer
 
 
+def number_of(step):
+    return int.from_bytes(step.payload[-4:])
+
+
 def numbers(steps, kind=Kind.DECODE):
-    return [int.from_bytes(step.payload[1:]) for _, step in steps if step.kind is kind]
+    return [number_of(step) for _, step in steps if step.kind is kind]
 
 
 def kinds(steps):
@@ -110,15 +114,15 @@ def test_delay_follows_the_network_back_down():
     assert buffer.delay == pytest.approx(0.2 + 0.02, abs=0.04)
     steps, buffer = play(bad + good, 23.5)
     assert buffer.delay < 0.03
-    late = [now - int.from_bytes(s.payload[1:]) * 0.02 for now, s in steps if s.payload]
+    late = [now - number_of(s) * 0.02 for now, s in steps if s.payload]
     assert late[-1] < 0.1 < max(late)
 
 
 def test_silence_after_the_last_packet_comes_gently():
     steps, _ = play([(n * 0.02, packet(n)) for n in range(10)], 2.0)
     after = kinds(steps)[max(n for n, k in enumerate(kinds(steps)) if k is Kind.DECODE) + 1 :]
-    assert after[:6] == [Kind.CONCEAL] * 5 + [Kind.FADE]
-    assert set(after[6:]) == {Kind.SILENCE}
+    assert after[:11] == [Kind.CONCEAL] * 10 + [Kind.FADE]  # 100 ms and one block
+    assert set(after[11:]) == {Kind.SILENCE}
 
 
 def test_pause_of_the_sender_is_no_loss():
@@ -135,7 +139,7 @@ def test_short_pause_keeps_its_length():
     before = [(n * 0.02, packet(n)) for n in range(20)]
     after = [((n + 3) * 0.02, packet(n, gap=3 * FRAME)) for n in range(20, 40)]
     steps, _ = play(before + after, 2.0)
-    played = [(now, int.from_bytes(step.payload[1:])) for now, step in steps if step.payload]
+    played = [(now, number_of(step)) for now, step in steps if step.payload]
     times = {number: now for now, number in played}
     assert times[20] - times[19] == pytest.approx(0.08, abs=0.021)
 
@@ -155,7 +159,7 @@ def test_delay_that_a_stall_left_goes_in_the_next_pause():
     stream = [(arrival(n), packet(n, level=127 if n > 560 else 20)) for n in range(620)]
     steps, _ = play(stream, 13.5)
     late = {
-        int.from_bytes(step.payload[1:]): now - int.from_bytes(step.payload[1:]) * 0.02
+        number_of(step): now - number_of(step) * 0.02
         for now, step in steps
         if step.kind is Kind.DECODE
     }
@@ -167,7 +171,7 @@ def test_delay_that_a_stall_left_goes_in_the_next_pause():
 def test_long_stall_ends_in_the_present():
     stalled = [(max(n * 0.02, 1.2), packet(n)) for n in range(20, 200)]
     steps, buffer = play([(n * 0.02, packet(n)) for n in range(20)] + stalled, 5.0)
-    last = [(now, int.from_bytes(step.payload[1:])) for now, step in steps if step.payload][-1]
+    last = [(now, number_of(step)) for now, step in steps if step.payload][-1]
     assert last[1] == 199
     assert last[0] - 199 * 0.02 < JITTER_SPAN + 0.1
     assert buffer.counts.dropped > 0
@@ -192,7 +196,7 @@ def test_another_source_is_heard_at_once(sequence, timestamp):
         for n in range(100)
     ]
     steps, _ = play(old + new, 4.5)
-    first = next(now for now, s in steps if s.payload and int.from_bytes(s.payload[1:]) >= 100)
+    first = next(now for now, s in steps if s.payload and number_of(s) >= 100)
     assert first < 2.0 + 0.15
     assert numbers(steps)[-1] == 199
     assert len([n for n in numbers(steps) if n >= 100]) >= 95
@@ -209,7 +213,7 @@ def test_copies_of_what_was_played_are_ignored():
 
 @pytest.mark.parametrize("milliseconds", [10, 40, 60])
 def test_other_packet_lengths(milliseconds):
-    toc = {10: b"\x00", 40: b"\x10", 60: b"\x18"}[milliseconds]
+    toc = {10: b"\x00\x40", 40: b"\x10\x20", 60: b"\x18\x10"}[milliseconds]
     samples = milliseconds * 48
     arrivals = [
         (n * samples / 48_000, OpusPacket(n, n * samples, toc + n.to_bytes(4), 20))

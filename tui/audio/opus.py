@@ -211,3 +211,15 @@ def duration(payload: bytes) -> int:
         frame = _CELT_DURATIONS[configuration % 4]
     frames = (1, 2, 2, payload[1] & 0x3F if len(payload) > 1 else 0)[code]
     return frame * frames if frame * frames <= MAX_SAMPLES else 0
+
+
+def has_fec(payload: bytes) -> bool:
+    """Whether `recover` can use it, by the LBRR flag (RFC 6716, 4.2.3); False for many frames."""
+    if len(payload) < 2 or payload[0] >> 3 >= 16 or payload[0] & 3 > 1:
+        return False
+    configuration, stereo = payload[0] >> 3, bool(payload[0] & 4)
+    frame = _SILK_DURATIONS[configuration % 4] if configuration < 12 else FRAME
+    frames = max(1, frame // FRAME)  # SILK's own, with a flag each for speech, and one for FEC
+    return bool(payload[1] >> (7 - frames) & 1) or (
+        stereo and bool(payload[1] >> (6 - 2 * frames) & 1)
+    )

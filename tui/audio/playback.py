@@ -8,13 +8,14 @@ from typing import Protocol
 
 import msgspec
 
+from tui.audio.continuity import Gaps
 from tui.audio.errors import AudioUnavailable, InvalidAudioSpec
 from tui.audio.health import Health, OnProblem
-from tui.audio.jitter import Counts
+from tui.audio.jitter import Counts, JitterBuffer
 from tui.audio.opus import Samples, load_library
 from tui.audio.packet import OpusPacket
 from tui.audio.playout import Playout
-from tui.audio.specs import Device, File, Nothing, parse_speaker
+from tui.audio.specs import Count, Device, File, Nothing, parse_speaker
 from tui.audio.threads import in_thread
 from tui.config.limits import AUDIO_INBOX, VOLUMES
 
@@ -31,11 +32,28 @@ class Speaker(Protocol):
 
 
 class VoiceStats(msgspec.Struct, frozen=True):
-    """One origin: `delay` in seconds is what its jitter buffer aims at, `waiting` in packets."""
+    """One origin: `delay` in seconds is what its jitter buffer aims at, `waiting` in packets.
+
+    `concealed` is the share of its last 5 s of sound that did not come and was made up, or missing;
+    `jitter` that of its packets' arrivals in seconds (RFC 3550).
+    """
 
     delay: float
     waiting: int
     counts: Counts
+    concealed: float = 0.0
+    jitter: float = 0.0
+
+
+def voice_stats(jitter: JitterBuffer) -> VoiceStats:
+    """What one jitter buffer did."""
+    return VoiceStats(
+        delay=jitter.delay,
+        waiting=len(jitter),
+        counts=jitter.counts,
+        concealed=jitter.continuity.concealed,
+        jitter=jitter.jitter,
+    )
 
 
 class Playback:
@@ -89,9 +107,14 @@ class Playback:
     def stats(self) -> dict[str, VoiceStats]:
         """What each present origin's jitter buffer did."""
         return {
-            origin: VoiceStats(voice.jitter.delay, len(voice.jitter), voice.jitter.counts)
+            origin: voice_stats(voice.jitter)
             for origin, voice in dict(self._playout.voices).items()
         }
+
+    @property
+    def gaps(self) -> Gaps:
+        """The holes in all voices since the start."""
+        return self._playout.gaps
 
     def render(self) -> Samples:
         """The next 10 ms; called by the speaker alone, on its thread."""
@@ -122,6 +145,12 @@ async def open_playback(
     health = Health(on_problem)
     if isinstance(parsed, Nothing):
         yield Playback(health, playing=False)
+        return
+    if isinstance(parsed, Count):
+        from tui.audio.counting import CountingPlayback
+
+        health.report(None)
+        yield CountingPlayback(health)
         return
     playback = Playback(health)
     speaker = await _open(parsed)

@@ -30,8 +30,12 @@ class Nothing(msgspec.Struct, frozen=True):
     """No microphone (`none`) or no speaker (`null`)."""
 
 
+class Count(msgspec.Struct, frozen=True):
+    """A speaker that plays nothing and counts what would be missing (`count`)."""
+
+
 Microphone = Device | Tone | File | Nothing
-Speaker = Device | File | Nothing
+Speaker = Device | File | Nothing | Count
 
 _HERTZ = (20.0, 20_000.0)  # what can be heard
 
@@ -61,6 +65,8 @@ def parse_speaker(text: str) -> Speaker:
     kind, colon, rest = text.partition(":")
     if text == "null":
         return Nothing()
+    if text == "count":
+        return Count()
     if text == "none":
         raise InvalidAudioSpec("the speaker cannot be 'none'; 'null' means no speaker")
     if kind == "tone" and colon:
