@@ -93,7 +93,7 @@ async def test_who_was_removed_connects_to_nobody_and_hears_nothing(
     sit: Sit, until: Until, signer: Callable[[int], LocalSigner],
     heard: dict[tuple[str, str], float], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.spaces.planner.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("tui.spaces.refusals.RETRY_SECONDS", 0.1)
     host = await sit(signer(1), create=TEA, microphone="tone:440", muted=False)
     await until(lambda: host.diary.joins)
     hostile = await sit(signer(2))

@@ -1,5 +1,5 @@
 import random
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Any
 
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.rtc.forwarding import LinkKind
-from tui.spaces import planner
+from tui.spaces import planner, refusals
 from tui.spaces.events import (
     ConnectionConfirmed,
     ConnectionType,
@@ -28,31 +28,66 @@ START = 10_000
 
 
 class LinkStub:
-    def __init__(self, kind: LinkKind) -> None:
+    def __init__(self, kind: LinkKind, *, standby: bool = False) -> None:
         self.kind = kind
+        self.standby = standby
 
 
 class Recorder:
-    """What the planner sees of `Connections`: asking makes an attempt, the test decides its end."""
+    """What the planner sees of `Connections`: asking makes an attempt, the test decides its end.
+
+    It is its own uplink and its own neighbours, too.
+    """
 
     def __init__(self) -> None:
         self.links: dict[str, LinkStub] = {}
         self.refusals: OrderedDict[str, str] = OrderedDict()
+        self.hints: deque[str] = deque()
         self.asked: list[tuple[str, ConnectionType]] = []
+        self.stand_ins: list[str] = []
         self.dropped: list[tuple[str, str]] = []
-        self.attempts: dict[str, ConnectionType] = {}
+        self.attempts: dict[str, tuple[ConnectionType, bool]] = {}
+        self.ways: dict[str, tuple[str, ...]] = {}
+        self.lost = self.is_uneasy = False
+        self.since = 0.0
+        self.moving_to = ""
+        self.uplink = self.neighbours = self
+
+    def _provider(self, *, standby: bool) -> str:
+        found = (x for x in self.links.items() if x[1].kind is LinkKind.PROVIDER)
+        return next((who for who, link in found if link.standby is standby), "")
 
     @property
     def parent(self) -> str:
-        return next((who for who, x in self.links.items() if x.kind is LinkKind.PROVIDER), "")
+        return self._provider(standby=False)
 
-    def asks(self, other: str = "", connection: ConnectionType | None = None) -> bool:
-        return other in self.attempts if other else connection in self.attempts.values()
+    @property
+    def standby(self) -> str:
+        return self._provider(standby=True)
 
-    def ask(self, other: str, connection: ConnectionType) -> None:
+    @property
+    def needs_parent(self) -> bool:
+        return self.lost or not self.parent
+
+    @property
+    def others(self) -> set[str]:
+        return {*self.links, *self.attempts}
+
+    def way(self, provider: str) -> tuple[str, ...] | None:
+        return self.ways.get(provider, (provider,))
+
+    def asks(
+        self, other: str = "", connection: ConnectionType | None = None, *, standby: bool = False
+    ) -> bool:
+        return other in self.attempts if other else (connection, standby) in self.attempts.values()
+
+    def ask(self, other: str, connection: ConnectionType, *, standby: bool = False) -> None:
         if other not in self.attempts:
-            self.attempts[other] = connection
-            self.asked.append((other, connection))
+            self.attempts[other] = (connection, standby)
+            if standby:
+                self.stand_ins.append(other)
+            else:
+                self.asked.append((other, connection))
 
     def drop(self, other: str, reason: str) -> None:
         self.links.pop(other, None)
@@ -66,13 +101,14 @@ class Scene:
     """A planner for one person, in a space and at a time that the test makes."""
 
     def __init__(self, me: str) -> None:
+        self.me = me
         self.now = float(START)
         self.connections = Recorder()
         self.state = SpaceState(SPACE)
         self._rng = random.Random(1)
         stand_in: Any = self.connections
         self.planner = Planner(
-            me, self.state, stand_in, now=lambda: self.now, monotonic=lambda: self.now - 5_000
+            me, self.state, stand_in, now=lambda: self.now, monotonic=lambda: self.monotonic
         )
 
     def say(self, kind: type[SpaceEvent], signer: str, **fields: Any) -> None:
@@ -85,6 +121,12 @@ class Scene:
             until = START + 100_000
             self.say(PeerJoined, who, name="", metrics=metrics, until=until, nip44=True)
 
+    def serve(self, asked: str, *asking: str) -> None:
+        """Somebody has confirmed to be the parent of others."""
+        for who in asking:
+            self.now += 1
+            self.say(ConnectionConfirmed, asked, to=who, type="consumer")
+
     def promote(self, *people: str) -> None:
         for who in people:
             self.say(SpeakerPromoted, HOST, target=who)
@@ -93,9 +135,16 @@ class Scene:
         self.now += 1
         self.say(PeerDemoted, HOST, target=who)
 
-    def connected(self, other: str, kind: LinkKind) -> None:
+    def connected(self, other: str, kind: LinkKind, *, standby: bool = False) -> None:
         self.connections.attempts.pop(other, None)
-        self.connections.links[other] = LinkStub(kind)
+        self.connections.links[other] = LinkStub(kind, standby=standby)
+        if kind is LinkKind.PROVIDER and not standby:
+            self.connections.since = self.monotonic
+            self.serve(other, self.me)
+
+    @property
+    def monotonic(self) -> float:
+        return self.now - 5_000
 
     def refused(self, other: str) -> None:
         del self.connections.attempts[other]
@@ -107,6 +156,13 @@ class Scene:
         before = len(self.connections.asked)
         self.planner.plan()
         return self.connections.asked[before:]
+
+    def stand_ins(self, after: float = 0.0) -> list[str]:
+        """Who is newly asked to stand by then."""
+        self.now += after
+        before = len(self.connections.stand_ins)
+        self.planner.plan()
+        return self.connections.stand_ins[before:]
 
 
 # -- a listener
@@ -122,7 +178,7 @@ def test_a_listener_asks_one_parent_and_waits_for_the_answer() -> None:
     scene.say(ConnectionConfirmed, HOST, to=CEM, type="consumer")
     assert scene.plan() == []
     scene.connected(HOST, LinkKind.PROVIDER)
-    assert scene.plan(100) == []
+    assert scene.plan(1) == []
     assert scene.connections.dropped == []
 
 
@@ -169,22 +225,113 @@ def test_many_who_were_refused_at_once_do_not_ask_again_at_once() -> None:
         scene.enter(HOST)
         assert scene.plan() == [(HOST, "consumer")]
         scene.refused(HOST)
-        scene.plan(planner.RETRY_SECONDS)
+        scene.plan(refusals.RETRY_SECONDS)
         while not scene.plan(0.1):
             pass
         again.add(round(scene.now, 1))
     assert len(again) > 5
 
 
-def test_a_parent_that_left_the_stage_is_left_for_another() -> None:
+def test_a_parent_that_left_the_stage_is_kept_while_it_has_a_way() -> None:
     scene = Scene(ANN)
     scene.enter(HOST, BOB, ANN)
     scene.promote(BOB)
     scene.connected(BOB, LinkKind.PROVIDER)
     assert scene.plan() == []
     scene.demote(BOB)
+    assert scene.plan() == []
+    scene.connections.lost = True
     assert scene.plan() == [(HOST, "consumer")]
-    assert scene.connections.dropped == [(BOB, "not on stage")]
+    assert scene.connections.dropped == []  # until the other one is up
+
+
+def test_a_listener_with_a_way_to_the_stage_is_asked_when_the_stage_is_full() -> None:
+    scene = Scene(ANN)
+    scene.enter(HOST, outputs=1)
+    scene.enter(BOB, ANN)
+    scene.enter(CEM, outputs=0)
+    scene.serve(HOST, BOB)
+    assert scene.plan() == [(BOB, "consumer")]
+    scene.refused(BOB)
+    assert scene.plan() == [(HOST, "consumer")]  # it may have an output free after all
+
+
+def test_whom_a_refusal_names_is_asked_first_and_those_are_not_followed_forever() -> None:
+    scene = Scene(ANN)
+    crowd = [f"{number:064x}" for number in range(2 * planner.REFERRALS)]
+    scene.enter(HOST, ANN, *crowd, outputs=1)
+    asked = scene.plan()
+    while asked and len(scene.connections.asked) <= len(crowd):
+        name = crowd[len(scene.connections.asked) - 1]
+        scene.connections.hints.extend([ANN, "f" * 64, name])  # ourselves, and who is not here
+        scene.refused(asked[0][0])
+        asked = scene.plan()
+    assert [who for who, _ in scene.connections.asked] == [HOST, *crowd[: planner.REFERRALS]]
+    assert not scene.connections.hints
+
+
+def test_a_standby_is_sought_once_the_parent_has_worked_for_a_while() -> None:
+    scene = Scene(ANN)
+    scene.enter(HOST, BOB, ANN, CEM)
+    scene.promote(BOB)
+    scene.serve(BOB, CEM)
+    scene.connected(BOB, LinkKind.PROVIDER)
+    assert scene.stand_ins(planner.STANDBY_SECONDS - 0.1) == []
+    assert scene.stand_ins(planner.STANDBY_SECONDS + 0.2) == [HOST]
+    assert scene.stand_ins(10) == []  # it is being asked
+    scene.connected(HOST, LinkKind.PROVIDER, standby=True)
+    assert scene.stand_ins(5) == []
+    del scene.connections.links[HOST]
+    assert scene.stand_ins(5) == [HOST]
+
+
+def test_a_standby_has_another_way_than_the_parent_if_there_is_one() -> None:
+    scene = Scene(ANN)
+    dora, eva = "2" * 64, "3" * 64
+    scene.enter(HOST, BOB, CEM, outputs=2)
+    scene.enter(ANN, dora, eva)
+    scene.serve(HOST, BOB, CEM)
+    scene.serve(BOB, dora)
+    scene.connected(BOB, LinkKind.PROVIDER)
+    scene.serve(CEM, eva)
+    scene.plan()
+    (found,) = scene.stand_ins(10)
+    assert found in (CEM, eva)
+
+
+def test_an_uneasy_listener_seeks_a_standby_at_once() -> None:
+    scene = Scene(ANN)
+    scene.enter(HOST, BOB, ANN)
+    scene.promote(BOB)
+    scene.connected(BOB, LinkKind.PROVIDER)
+    assert scene.stand_ins() == []
+    scene.connections.is_uneasy = True
+    assert scene.stand_ins() == [HOST]
+
+
+def test_a_listener_looks_for_a_better_parent_now_and_then_and_moves_for_a_clear_gain() -> None:
+    scene = Scene(ANN)
+    scene.enter(HOST, outputs=1)
+    scene.enter(BOB, outputs=50)
+    scene.enter(CEM, ANN)
+    scene.serve(HOST, BOB)
+    scene.serve(BOB, CEM)
+    scene.connected(CEM, LinkKind.PROVIDER)
+    scene.connected("4" * 64, LinkKind.PROVIDER, standby=True)
+    assert scene.plan() == []
+    assert scene.plan(planner.LOOK_SECONDS - 1) == []
+    assert scene.plan(planner.LOOK_SECONDS / 2 + 2) == [(BOB, "consumer")]  # one hop less
+    assert scene.connections.moving_to == BOB
+    assert CEM in scene.connections.links  # until the new one works
+
+
+def test_a_listener_that_does_as_well_as_it_can_stays_where_it_is() -> None:
+    scene = Scene(ANN)
+    scene.enter(HOST, BOB, CEM, ANN)
+    scene.serve(HOST, BOB, CEM)
+    scene.connected(HOST, LinkKind.PROVIDER)
+    for _ in range(10):
+        assert scene.plan(planner.LOOK_SECONDS) == []
 
 
 def test_a_parent_that_is_gone_is_not_asked() -> None:
@@ -232,7 +379,7 @@ def test_whoever_is_connected_is_not_asked_and_a_lost_connection_is_made_again()
     assert scene.plan() == [(BOB, "mutual")]
     scene.refused(BOB)
     assert scene.plan(1) == []
-    assert scene.plan(planner.RETRY_SECONDS * 1.25) == [(BOB, "mutual")]
+    assert scene.plan(refusals.RETRY_SECONDS * 1.25) == [(BOB, "mutual")]
 
 
 def test_a_promoted_listener_becomes_part_of_the_mesh_and_keeps_hearing_meanwhile() -> None:
@@ -273,7 +420,7 @@ def test_each_stay_off_the_stage_has_its_own_while() -> None:
         scene.plan(5)
 
 
-def test_a_demoted_speaker_stops_serving_at_once_and_hears_on_until_there_is_a_parent() -> None:
+def test_a_demoted_speaker_goes_on_serving_and_hears_the_mesh_until_there_is_a_parent() -> None:
     scene = Scene(BOB)
     scene.enter(HOST, ANN, BOB, CEM)
     scene.promote(ANN, BOB)
@@ -284,11 +431,23 @@ def test_a_demoted_speaker_stops_serving_at_once_and_hears_on_until_there_is_a_p
     scene.demote(BOB)
     ((parent, type_),) = scene.plan()
     assert (parent in {HOST, ANN}, type_) == (True, "consumer")
-    assert scene.connections.dropped == [(CEM, "not on stage")]
-    assert set(scene.connections.links) == {HOST, ANN}
+    assert scene.connections.dropped == []
     scene.connected(parent, LinkKind.PROVIDER)
     scene.plan(planner.DEMOTED_GRACE + 0.1)
-    assert set(scene.connections.links) == {parent}
+    assert set(scene.connections.links) == {parent, CEM}
+
+
+def test_a_promoted_listener_lets_its_parent_go_when_it_is_part_of_the_mesh() -> None:
+    scene = Scene(ANN)
+    scene.enter(HOST, ANN, BOB, CEM)
+    scene.connected(BOB, LinkKind.PROVIDER)
+    scene.connected(CEM, LinkKind.PROVIDER, standby=True)
+    scene.promote(ANN)
+    assert scene.plan() == [(HOST, "mutual")]
+    assert scene.connections.dropped == [(CEM, "on stage")]
+    scene.connected(HOST, LinkKind.MUTUAL)
+    scene.plan()
+    assert set(scene.connections.links) == {HOST}
 
 
 @given(st.lists(st.tuples(st.sampled_from([ANN, BOB, CEM]), st.booleans()), max_size=12), st.data())
@@ -323,7 +482,7 @@ def test_a_stage_that_seems_full_is_asked_after_pauses_until_an_output_is_free(
     scene.enter(HOST, outputs=outputs)
     scene.enter(ANN)
     others = [f"{number:064x}" for number in range(outputs)]
-    scene.enter(*others)
+    scene.enter(*others, outputs=0)
     for other in others:
         scene.say(ConnectionConfirmed, HOST, to=other, type="consumer")
     assert scene.plan() == [(HOST, "consumer")]

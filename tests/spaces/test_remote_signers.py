@@ -81,7 +81,7 @@ async def test_a_signer_that_fails_ends_no_session(
     sit: Sit, until: Until, host: LocalSigner, guest: LocalSigner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visit, "JOIN_EVERY", 0.5)
-    monkeypatch.setattr("tui.spaces.planner.RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("tui.spaces.refusals.RETRY_SECONDS", 0.2)
     first = await sit(host, create=TEA)
     await until(lambda: first.diary.joins)
     remote = RemoteSigner(guest, 10, seconds=0.01)

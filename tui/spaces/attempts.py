@@ -18,6 +18,8 @@ CONFIRM_SECONDS = 3.0
 """An asked peer that says nothing for so long does not want us."""
 STALL_SECONDS = 2.0
 """Who was told yes and makes no offer for so long may be gone: we may ask ourselves."""
+SLOW_SECONDS = 4.0
+"""What takes longer than that may come to nothing: others may be asked beside it."""
 OFFER_SECONDS = 8.0
 """From our CONFIRM to the offer; a remote signer needs a second or two for it."""
 CONNECT_SECONDS = 15.0
@@ -45,6 +47,7 @@ class Attempt:
         other: str,
         connection: ConnectionType,
         *,
+        standby: bool = False,
         asking: bool,
         wire: Wire,
         new_peer: Callable[["Attempt"], Peer],
@@ -54,7 +57,10 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self.other = other
         self.type = connection
+        self.standby = standby
         self.asking = asking
+        self.agreed_at = 0
+        """The date of the other side's RESERVE or CONFIRM; 0 before it."""
         self._wire = wire
         self._new_peer = new_peer
         self._judge = judge
@@ -85,8 +91,14 @@ class Attempt:
 
     @property
     def stalls(self) -> bool:
-        """Whether nothing has followed for so long that it may come to nothing."""
-        return self.waits_for_offer and self._loop.time() - self._began > STALL_SECONDS
+        """Whether it takes so long that it may come to nothing: they may have crashed."""
+        patience = STALL_SECONDS if self.waits_for_offer else SLOW_SECONDS
+        return self._loop.time() - self._began > patience
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the other side has accepted what we ask."""
+        return self._confirmed.done() and self._confirmed.exception() is None
 
     def refuse(self, reason: str) -> None:
         """End it, since the other side does not want or cannot: `run` raises `Refused`."""
@@ -99,9 +111,10 @@ class Attempt:
                 future.set_exception(error)
                 future.exception()  # not every one of them is being waited for
 
-    def confirm(self) -> None:
-        """The other side accepts."""
+    def confirm(self, at: int) -> None:
+        """The other side accepts, in an event of that date."""
         if not self._confirmed.done():
+            self.agreed_at = at
             self._confirmed.set_result(None)
 
     def describe(self, content: str) -> None:
@@ -138,7 +151,7 @@ class Attempt:
 
     async def _ask(self, metrics: Metrics) -> Peer:
         wire, other = self._wire, self.other
-        reserve = wire.writer.reserve(wire.now(), other, self.type, metrics)
+        reserve = wire.writer.reserve(wire.now(), other, self.type, metrics, standby=self.standby)
         await wire.send(reserve, instead=f"reserve {other}")
         async with asyncio.timeout(CONFIRM_SECONDS):
             await self._confirmed
@@ -153,7 +166,7 @@ class Attempt:
 
     async def _serve(self, metrics: Metrics) -> Peer:
         wire, other = self._wire, self.other
-        confirm = wire.writer.confirm(wire.now(), other, self.type, metrics)
+        confirm = wire.writer.confirm(wire.now(), other, self.type, metrics, standby=self.standby)
         await wire.send(confirm, instead=f"confirm {other}")
         async with asyncio.timeout(OFFER_SECONDS):
             offer = await self._description

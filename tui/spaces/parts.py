@@ -1,5 +1,6 @@
 """What a session is made of, wired together."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -155,6 +156,8 @@ class Parts:
             spawn=self.tasks.spawn,
             changed=ears.connection_changed,
             avoided=self.notices.avoided,
+            replan=lambda: ears.touch(""),
+            unknown=lambda _pubkey: None,
             monotonic=monotonic,
             nonce=lambda: f"{rng.getrandbits(64):016x}",
         )
@@ -203,6 +206,12 @@ class Parts:
             alone=not any(state.is_present(other, now) for other in others),
         )
         return self.meter.look(self._monotonic(), links, concealed(self.sound.stats()), place)
+
+    async def watch(self) -> None:
+        """Look at our neighbours in the tree, again and again."""
+        while True:
+            self.tasks.guard(self.connections.tick)
+            await asyncio.sleep(self.connections.pause)
 
     def name_of(self, pubkey: str) -> str:
         """What to call somebody."""

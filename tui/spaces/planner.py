@@ -1,25 +1,22 @@
-"""Which connections there should be: a full mesh on the stage, one parent for a listener."""
+"""Which connections there should be: a full mesh on the stage, a parent and a standby below it.
+
+Whom to ask is the choice of the tree, of those who have not refused us lately; whom a refusal names
+is asked first. Whoever listens looks again now and then, and moves for a clear gain only.
+"""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
 
-from tui.config import limits
 from tui.rtc.forwarding import LinkKind
 from tui.spaces.connections import Connections
+from tui.spaces.refusals import Refusals
 from tui.spaces.state import SpaceState
-from tui.spaces.tree import choose_parent
 
-REFUSAL_SECONDS = 60.0  # whom we asked in vain is not asked again for so long
-RETRY_SECONDS = 5.0  # the same, when there is nobody else to ask; it doubles with each refusal
 MESH_GRACE = 2.0  # the higher pubkey waits so long for the lower one to ask
 DEMOTED_GRACE = 10.0  # a link to somebody off the stage lingers so long, until another is made
-
-
-class _Refusal(NamedTuple):
-    since: float
-    times: int
+STANDBY_SECONDS = 3.0  # a parent works for so long, and up to twice that, before there is a second
+LOOK_SECONDS = 30.0  # between two looks for a better parent, and up to half as long again
+REFERRALS = 16  # in a row that are followed: those who refer to one another must not lead us on
 
 
 class Planner:
@@ -42,94 +39,149 @@ class Planner:
         self._connections = connections
         self._now = now
         self._monotonic = monotonic
-        self._refused: OrderedDict[str, _Refusal] = OrderedDict()
+        self._refusals = Refusals(me, monotonic)
         self._missing: dict[str, float] = {}
         self._unwanted: dict[str, float] = {}
+        self._followed = 0
+        self._looks_at = 0.0
+        self._seeks_at = 0.0
 
     def plan(self) -> None:
         """Bring the connections closer to what they should be."""
         self._remember_refusals()
+        self._state.look(self._now())
         self._connections.look()
         for other in self._unwanted.keys() - self._connections.links.keys():
             del self._unwanted[other]
         if self._state.role_of(self._me).speaks:
             self._plan_mesh()
         else:
-            self._plan_parent()
+            self._plan_listening()
 
     def _remember_refusals(self) -> None:
-        now = self._monotonic()
         for other in self._connections.links:
-            self._refused.pop(other, None)
+            self._refusals.forget(other)
         while self._connections.refusals:
             other, _ = self._connections.refusals.popitem(last=False)
-            before = self._refused.pop(other, None)
-            self._refused[other] = _Refusal(now, before.times + 1 if before else 1)
-        while self._refused:
-            other, refusal = next(iter(self._refused.items()))
-            remembered = now - refusal.since < 2 * REFUSAL_SECONDS
-            if remembered and len(self._refused) <= limits.REFUSALS:
-                break
-            del self._refused[other]
+            self._refusals.note(other)
 
-    def _lately_refused(self) -> list[str]:
-        now = self._monotonic()
-        return [who for who, found in self._refused.items() if now - found.since < REFUSAL_SECONDS]
-
-    def _rests(self, other: str) -> bool:
-        """Whether `other` refused so lately that asking again would only annoy.
-
-        The pause grows, and differs from listener to listener: many may have been refused at once.
-        """
-        refusal = self._refused.get(other)
-        if refusal is None:
-            return False
-        pause: float = min(RETRY_SECONDS * 2 ** (refusal.times - 1), REFUSAL_SECONDS)
-        spread = hashlib.sha256(f"{self._me}{other}{refusal.times}".encode()).digest()[0] / 1024
-        return self._monotonic() - refusal.since < pause * (1 + spread)
+    # -- on stage
 
     def _plan_mesh(self) -> None:
         now, links = self._monotonic(), self._connections.links
         stage = self._state.speaking - {self._me}
+        complete = True
         for other in stage:
             link = links.get(other)
             made = link is not None and link.kind is LinkKind.MUTUAL
             if made or not self._state.is_present(other, self._now()):
                 self._missing.pop(other, None)
                 continue
+            complete = False
             missing = now - self._missing.setdefault(other, now)
             ours = self._me < other or missing > MESH_GRACE
-            if ours and not self._rests(other):
+            if ours and not self._refusals.rests(other):
                 self._connections.ask(other, "mutual")
         for other in self._missing.keys() - stage:
             del self._missing[other]
         for other, link in list(links.items()):
-            self._keep_or_end(other, wanted=link.kind is LinkKind.CONSUMER or other in stage)
-
-    def _plan_parent(self) -> None:
-        connections = self._connections
-        parent = connections.parent
-        if parent and parent not in self._state.speaking:
-            connections.drop(parent, "not on stage")
-            parent = ""
-        if not parent and not connections.asks(connection="consumer"):
-            found = self._choose_parent()
-            if found is not None:
-                connections.ask(found, "consumer")
-        for other, link in list(connections.links.items()):
-            if link.kind is LinkKind.CONSUMER:
-                connections.drop(other, "not on stage")
+            if link.kind is LinkKind.PROVIDER and (complete or other == self._connections.standby):
+                self._connections.drop(other, "on stage")
             else:
-                self._keep_or_end(other, wanted=link.kind is LinkKind.PROVIDER)
+                self._keep_or_end(other, wanted=link.kind is LinkKind.CONSUMER or other in stage)
+
+    # -- below it
+
+    def _plan_listening(self) -> None:
+        connections, uplink = self._connections, self._connections.uplink
+        if uplink.needs_parent:
+            if not connections.asks(connection="consumer"):
+                found = self._choose_parent()
+                if found is not None:
+                    connections.ask(found, "consumer")
+        elif not connections.asks(connection="consumer"):
+            self._improve()
+        for other, link in list(connections.links.items()):
+            self._keep_or_end(other, wanted=link.kind is not LinkKind.MUTUAL)
 
     def _choose_parent(self) -> str | None:
-        state, me, now = self._state, self._me, self._now()
-        resting = [other for other in self._refused if self._rests(other)]
+        tree, me, here = self._state.tree, self._me, self._taken()
+        referred = self._follow(here)
+        if referred is not None:
+            return referred
+        resting = self._refusals.resting() | here
+        lately = self._refusals.lately() | here
         return (
-            choose_parent(state, me, now, self._lately_refused())
-            or choose_parent(state, me, now, resting)
-            or choose_parent(state, me, now, resting, full=True)
+            tree.choose(me, avoid=lately)
+            or tree.choose(me, avoid=resting)
+            or tree.choose(me, avoid=resting, full=True)
         )
+
+    def _follow(self, here: set[str]) -> str | None:
+        """Whom those name who have refused us, one after the other."""
+        hints, avoid = self._connections.hints, self._refusals.lately() | here
+        while hints and self._followed < REFERRALS:
+            other = hints.popleft()
+            present = self._state.is_present(other, self._now())
+            if present and other != self._me and other not in avoid:
+                self._followed += 1
+                return other
+        hints.clear()
+        self._followed = 0
+        return None
+
+    def _improve(self) -> None:
+        """With a parent: see to a standby, and to whether there is a better parent."""
+        connections, uplink, now = self._connections, self._connections.uplink, self._monotonic()
+        self._followed = 0
+        if now >= self._looks_at:
+            looked, self._looks_at = self._looks_at, now + LOOK_SECONDS * (1 + self._spread() / 2)
+            if looked and self._move():
+                return
+        if connections.asks(connection="consumer", standby=True):
+            return
+        settled = now - uplink.since > STANDBY_SECONDS * (1 + self._spread())
+        wanted = not uplink.standby and (settled or uplink.is_uneasy)
+        if wanted and now >= self._seeks_at:
+            self._seeks_at = now + (STANDBY_SECONDS if settled else 0.5)
+            self._seek_standby()
+
+    def _move(self) -> bool:
+        connections, tree = self._connections, self._state.tree
+        if tree.parent(self._me) != connections.parent:
+            return False  # who serves us is not known to all yet
+        found = tree.better(self._me, avoid=self._refusals.lately() | self._taken())
+        if found is None:
+            return self._seek_standby(apart=True)
+        connections.uplink.moving_to = found
+        connections.ask(found, "consumer")
+        return True
+
+    def _seek_standby(self, *, apart: bool = False) -> bool:
+        """Ask somebody to stand by; with `apart` only if they are more apart from the parent."""
+        connections, tree = self._connections, self._state.tree
+        parent, standby = connections.parent, connections.standby
+        if apart and (not standby or parent not in (connections.neighbours.way(standby) or parent)):
+            return False
+        avoid = self._refusals.lately() | self._taken()
+        found = tree.choose(self._me, avoid=avoid, apart_from=parent, full=not apart)
+        if found is None or (apart and parent in tree.path(found)):
+            return False
+        connections.ask(found, "consumer", standby=True)
+        return True
+
+    def _taken(self) -> set[str]:
+        """With whom we have a connection of this kind, or are making one."""
+        connections = self._connections
+        linked = {
+            who for who, link in connections.links.items() if link.kind is not LinkKind.MUTUAL
+        }
+        return linked | {who for who in connections.others if connections.asks(who)}
+
+    def _spread(self) -> float:
+        """From 0 to 1, in another way for each listener and parent."""
+        text = f"{self._me}{self._connections.parent}"
+        return hashlib.sha256(text.encode()).digest()[0] / 256
 
     def _keep_or_end(self, other: str, *, wanted: bool) -> None:
         """Whoever left the stage goes on hearing the mesh until another connection is made."""

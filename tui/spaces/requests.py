@@ -1,17 +1,19 @@
 """What others ask of us: who may connect, and who waits for it.
 
 Asking costs nothing, so it takes no output: more may ask than can be served, and of those who then
-make an offer the first are.
+make an offer the first are. Whoever has a way to the stage serves, listeners too; as many again may
+stand by. A full node takes somebody who brings clearly more than the worst that it serves.
 """
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from tui.config import limits
 from tui.rtc.forwarding import LinkKind
 from tui.spaces.attempts import CONFIRM_SECONDS, Attempt, Declined
 from tui.spaces.events import ConnectionReserved, ConnectionType
+from tui.spaces.links import Link
+from tui.spaces.neighbours import Neighbours
 from tui.spaces.state import SpaceState
 from tui.spaces.throttle import Throttle
 from tui.spaces.wire import SEALED_ONLY, Wire
@@ -20,19 +22,16 @@ REQUESTS = 6  # of one peer that are answered at once, and then
 REQUEST_SECONDS = 5.0  # one in so many seconds
 
 FULL = "no output free"
+NO_WAY = "no way to the stage"
+LOOP = "our own way leads through you"
 OTHERS_ASK = "others ask, too"
 
 
-class _Link(Protocol):
-    @property
-    def kind(self) -> LinkKind:
-        """What the link is for."""
-
-
 class Requests:
-    """Answers requests: `accept(pubkey, type)` begins to serve, `refuse(pubkey, reason)` drops.
+    """Answers requests: `accept(request)` begins to serve, `refuse(pubkey, reason)` drops.
 
-    `links` are those that are up, `serving` those in the making.
+    `links` are those that are up, `serving` those in the making; `unknown(pubkey)` hears of who
+    asks and is not known to be in the space.
     """
 
     def __init__(
@@ -41,10 +40,12 @@ class Requests:
         wire: Wire,
         *,
         outputs: int,
-        links: Mapping[str, _Link],
+        links: Mapping[str, Link],
         serving: Mapping[str, Attempt],
-        accept: Callable[[str, ConnectionType], None],
+        neighbours: Neighbours,
+        accept: Callable[[ConnectionReserved], None],
         refuse: Callable[[str, str], None],
+        unknown: Callable[[str], None],
         drops: Counter[str],
         monotonic: Callable[[], float],
     ) -> None:
@@ -53,6 +54,8 @@ class Requests:
         self._outputs = outputs
         self._links = links
         self._serving = serving
+        self._neighbours = neighbours
+        self._unknown = unknown
         self._accept = accept
         self._refuse = refuse
         self._drops = drops
@@ -74,26 +77,44 @@ class Requests:
         """Answer those that came before their asker's JOIN or promotion."""
         for other, (since, early) in list(self._early.items()):
             late = self._wire.now() - since > CONFIRM_SECONDS
-            if late or self.judge(other, early.type) is None:
+            if late or self.judge(other, early.type, standby=early.standby) is None:
                 del self._early[other]
                 self._answer(early, last=True)
 
-    def judge(self, other: str, connection: ConnectionType) -> str | None:
+    def judge(self, other: str, connection: ConnectionType, *, standby: bool = False) -> str | None:
         """Why we refuse what is asked, or `None` to accept."""
         if not self._state.is_present(other, self._wire.now()):
             return self._state.is_admitted(other) or "not in the space"
         if not self._wire.may_signal(other):
             return SEALED_ONLY
-        we_speak = self._state.role_of(self._wire.me).speaks
         if connection != "consumer":
+            we_speak = self._state.role_of(self._wire.me).speaks
             both = self._state.role_of(other).speaks and (we_speak or connection == "provider")
             return None if both else "not on stage"
-        if not we_speak:
-            return "not on stage"
-        served = {pk for pk, link in self._links.items() if link.kind is LinkKind.CONSUMER}
+        way = self._neighbours.own_way
+        if way is None:
+            return NO_WAY
+        if other in way:
+            return LOOP
+        full = self.is_full_for(other, standby=standby)
+        return FULL if full and (standby or not self.worst(than=other)) else None
+
+    def is_full_for(self, other: str, *, standby: bool = False) -> bool:
+        """Whether all outputs are taken by others; as many again may stand by."""
+        return len(self._served(standby=standby) - {other}) >= self._outputs
+
+    def worst(self, *, than: str) -> str | None:
+        """Whom we drop to serve somebody who brings more, if anybody."""
+        among = [who for who in self._neighbours.consumers if who != than]
+        return self._state.tree.worst(self._wire.me, than=than, among=among) if among else None
+
+    def _served(self, *, standby: bool) -> set[str]:
+        """Who takes an output, or will as soon as their connection is up; or those standing by."""
+        up = {who for who, x in self._links.items() if x.kind is LinkKind.CONSUMER}
+        up = {who for who in up if self._links[who].standby is standby}
         consumers = (a for a in self._serving.values() if a.type == "consumer")
-        served |= {attempt.other for attempt in consumers if not attempt.waits_for_offer}
-        return FULL if len(served - {other}) >= self._outputs else None
+        making = {a.other for a in consumers if a.standby is standby and not a.waits_for_offer}
+        return up | making
 
     def stray(self, other: str) -> None:
         """An offer for what we have given up: who sent it need not wait for an answer."""
@@ -103,13 +124,15 @@ class Requests:
 
     def _answer(self, event: ConnectionReserved, *, last: bool) -> None:
         other = event.signer
-        reason = self.judge(other, event.type)
+        reason = self.judge(other, event.type, standby=event.standby)
         if reason is None:
             self._make_room()
-            self._accept(other, event.type)
-        elif last or reason in (FULL, SEALED_ONLY) or self._state.is_barred(other):
+            self._accept(event)
+        elif last or reason in (FULL, NO_WAY, LOOP, SEALED_ONLY) or self._state.is_barred(other):
             self._refuse(other, reason)
         else:
+            if self._state.peer(other) is None:
+                self._unknown(other)
             self._early[other] = self._wire.now(), event
             while len(self._early) > limits.EARLY_REQUESTS:
                 self._early.popitem(last=False)

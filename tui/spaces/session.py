@@ -215,6 +215,7 @@ class SpaceSession:
                 if self._parts.access is not None:
                     await self._parts.access.prepare()
                 saying = self._tasks.spawn(self._wire.run())
+                self._tasks.spawn(self._parts.watch())
                 living = self._tasks.spawn(self._live(create))
                 self._inbox.open()
                 self.chat.open()

@@ -1,0 +1,65 @@
+"""Who has refused us, or did not answer, and when to ask them again."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tui.config import limits
+
+REFUSAL_SECONDS = 60.0  # whom we asked in vain is not asked again for so long
+RETRY_SECONDS = 5.0  # the same, when there is nobody else to ask; it doubles with each refusal
+
+
+class _Refusal(NamedTuple):
+    since: float
+    times: int
+
+
+class Refusals:
+    """Remembers the last `limits.REFUSALS` of them."""
+
+    def __init__(self, me: str, monotonic: Callable[[], float]) -> None:
+        self._me = me
+        self._monotonic = monotonic
+        self._refused: OrderedDict[str, _Refusal] = OrderedDict()
+
+    def note(self, other: str) -> None:
+        """Somebody did not want us, or was no good."""
+        before = self._refused.pop(other, None)
+        self._refused[other] = _Refusal(self._monotonic(), before.times + 1 if before else 1)
+        self._forget_old()
+
+    def forget(self, other: str) -> None:
+        """Somebody has taken us after all."""
+        self._refused.pop(other, None)
+
+    def lately(self) -> set[str]:
+        """Those of the last minute."""
+        now = self._monotonic()
+        return {who for who, found in self._refused.items() if now - found.since < REFUSAL_SECONDS}
+
+    def resting(self) -> set[str]:
+        """Those whom to ask again would only annoy."""
+        return {who for who in self._refused if self.rests(who)}
+
+    def rests(self, other: str) -> bool:
+        """Whether `other` refused so lately that asking again would only annoy.
+
+        The pause grows, and differs from listener to listener: many may have been refused at once.
+        """
+        refusal = self._refused.get(other)
+        if refusal is None:
+            return False
+        pause: float = min(RETRY_SECONDS * 2 ** (refusal.times - 1), REFUSAL_SECONDS)
+        spread = hashlib.sha256(f"{self._me}{other}{refusal.times}".encode()).digest()[0] / 1024
+        return self._monotonic() - refusal.since < pause * (1 + spread)
+
+    def _forget_old(self) -> None:
+        now = self._monotonic()
+        while self._refused:
+            other, refusal = next(iter(self._refused.items()))
+            remembered = now - refusal.since < 2 * REFUSAL_SECONDS
+            if remembered and len(self._refused) <= limits.REFUSALS:
+                break
+            del self._refused[other]
