@@ -1,8 +1,10 @@
 import time
+import wave
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tui.audio.errors import InvalidAudioSpec
@@ -47,12 +49,13 @@ async def test_the_microphone_is_heard_only_by_right_and_unmuted(
 def make(
     microphone: str,
     *,
+    speaker: str = "null",
     changed: Callable[[], None] = lambda: None,
 ) -> Sound:
     return Sound(
         "a" * 64,
         microphone=microphone,
-        speaker="null",
+        speaker=speaker,
         on_talking=lambda _origin, _change: None,
         on_changed=changed,
         monotonic=time.monotonic,
@@ -113,3 +116,20 @@ async def test_volumes_outlive_a_speaker(tmp_path: Path) -> None:
         assert sound.volume("b" * 64) == 0.5
         assert sound.volume("c" * 64) == 1.0
         assert sound.stats() == {}
+
+
+async def test_a_chime_is_heard_here_and_sent_to_nobody(until: Until, tmp_path: Path) -> None:
+    path = tmp_path / "heard.wav"
+    sound = make("none", speaker=f"file:{path}")
+    sent: list[OpusPacket] = []
+    sound.forwarder.send_own = sent.append  # type: ignore[method-assign]
+    async with AsyncExitStack() as devices:
+        await sound.open(devices)
+        sound.chime()
+        sound.chime()  # in place of the first
+        await until(lambda: path.stat().st_size > 48_000 * 2)
+        assert sound.stats() == {}
+    with wave.open(str(path)) as file:
+        heard = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert np.abs(heard).max() > 1000
+    assert not sent

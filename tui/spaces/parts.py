@@ -114,7 +114,7 @@ class Parts:
             observer,
             spawn=self.tasks.spawn,
             name_of=self.name_of,
-            chime=lambda: None,
+            chime=self.sound.chime,
             monotonic=monotonic,
         )
         self.speech = Speech(
@@ -195,14 +195,15 @@ class Parts:
         others = state.speaking - {self.wire.me}
         now = self.wire.now()
         links = {
-            other: read_link(link.peer, link.kind, standby=False)
+            other: read_link(link.peer, link.kind, standby=link.standby)
             for other, link in connections.links.items()
         }
         place = Place(
-            depth=state.tree.distance(self.wire.me),
+            depth=connections.depth,
             outputs_used=outputs_used(links.values()),
             outputs_max=self._outputs,
             parent=connections.parent,
+            standby=connections.standby,
             alone=not any(state.is_present(other, now) for other in others),
         )
         return self.meter.look(self._monotonic(), links, concealed(self.sound.stats()), place)

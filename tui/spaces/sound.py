@@ -1,5 +1,7 @@
 """The sound of a session: one speaker, one microphone, and who is talking now."""
 
+import asyncio
+import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Literal
@@ -7,17 +9,19 @@ from typing import Any, Literal
 from tui.audio.capture import Capture, open_capture
 from tui.audio.errors import AudioUnavailable, InvalidAudioSpec
 from tui.audio.levels import Activity
-from tui.audio.packet import SILENT_LEVEL, OpusPacket
+from tui.audio.packet import FRAME, RATE, SILENT_LEVEL, OpusPacket
 from tui.audio.playback import Playback, VoiceStats, open_playback
 from tui.audio.processing import Processing, ProcessingSettings, Reference
 from tui.audio.specs import parse_microphone, parse_speaker
 from tui.audio.swap import Swap
+from tui.audio.tones import Chime, chime_packets
 from tui.config.limits import VOLUMES
 from tui.rtc.forwarding import Forwarder
 
 # A plain browser may send no levels; then the size of a packet tells speech from silence.
 _SILENT_BYTES = 12
 _UNKNOWN_LEVEL = 30
+_CHIME = "chime"  # an origin beside the public keys
 _PROCESSING = ProcessingSettings()
 
 
@@ -47,6 +51,7 @@ class Sound:
         self._speaker = Swap(open_playback, self._adopt_speaker)
         self._processing = processing
         self._reference = Reference()
+        self._chiming: list[asyncio.TimerHandle] = []
         self._capturing = False
         self._muted = True
         self._volumes: dict[str, float] = {}
@@ -87,6 +92,7 @@ class Sound:
 
     async def open(self, devices: AsyncExitStack) -> None:
         """Open the speaker; `devices` closes all. Raises InvalidAudioSpec."""
+        devices.callback(self._hush)
         for end in (self._microphone, self._speaker):
             await devices.enter_async_context(end.running())
         self._speaker.want(self._specs[1])
@@ -110,6 +116,23 @@ class Sound:
         self._specs = (self._specs[0], spec)
         self._speaker.want(spec)
 
+    def chime(self, which: Chime = "begun") -> None:
+        """Let the user hear, and nobody else, that something has begun or ended."""
+        self._hush()
+        loop = asyncio.get_running_loop()
+        for number, packet in enumerate(chime_packets(which, random.Random())):
+            due = number * FRAME / RATE
+            self._chiming.append(loop.call_later(due, self._play_chime, packet))
+
+    def _play_chime(self, packet: OpusPacket) -> None:
+        if self._playback is not None:
+            self._playback.push(_CHIME, packet)
+
+    def _hush(self) -> None:
+        for timer in self._chiming:
+            timer.cancel()
+        self._chiming.clear()
+
     def set_volume(self, pubkey: str, gain: float) -> None:
         """Play somebody `gain` times as loud: 0 is silence, 1 as they come, 4 the most."""
         self._volumes.pop(pubkey, None)
@@ -126,7 +149,9 @@ class Sound:
 
     def stats(self) -> dict[str, VoiceStats]:
         """How the sound of everybody who is heard arrives."""
-        return self._playback.stats() if self._playback is not None else {}
+        stats = self._playback.stats() if self._playback is not None else {}
+        stats.pop(_CHIME, None)
+        return stats
 
     def set_speakers(self, speaking: frozenset[str]) -> None:
         """Who may be heard, here and by those we send to."""
