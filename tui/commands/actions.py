@@ -7,7 +7,7 @@ none, the screen does it. Keys have the names that Textual gives them.
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from tui.commands import effects
+from tui.commands import effects, recording
 from tui.commands import moderating as mod
 from tui.commands import permissions as may
 from tui.commands.effects import Make, Prompt, about, plain, telling, typed
@@ -149,6 +149,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("people.hide", ("H",), "Hide", "Neither hear nor read the person under the cursor any "
            "more, or again; only for you.", ("space",), effects.hide, may.can_hide,
            label_now=effects.hide_label),
+    Action("audio.louder", ("plus", "equals_sign"), "Louder", "Play the person under the cursor "
+           "louder; only for you.", ("space",), sound.louder(up=True), sound.can_turn(up=True),
+           in_footer=False),
+    Action("audio.quieter", ("minus",), "Quieter", "Play the person under the cursor less loud, "
+           "down to silence; only for you.", ("space",), sound.louder(up=False),
+           sound.can_turn(up=False), in_footer=False),
+    Action("space.record", ("R",), "Record", "Record the space into one file, which everybody is "
+           "told; press again to stop.", ("space",), recording.record(separate=False),
+           recording.can_record, label_now=recording.record_label, in_footer=False,
+           prompt=recording.where_to_record),
+    Action("space.tracks", ("T",), "Record tracks", "Record the space with each voice in a file of "
+           "its own, which everybody is told.", ("space",), recording.record(separate=True),
+           recording.can_record, label_now=recording.record_label, in_footer=False,
+           prompt=recording.where_to_record),
+    Action("audio.off_record", ("O",), "Off record", "Have your voice left out of all recordings "
+           "from now on, or let it in again.", ("space",), recording.refuse, may.in_space,
+           label_now=recording.refuse_label, in_footer=False),
     Action("pane.next", ("tab",), "Next pane", "Go to the next pane.", ("space", "room"),
            in_footer=False),
     Action("pane.previous", ("shift+tab",), "Pane before", "Go to the pane before.",

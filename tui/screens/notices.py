@@ -8,6 +8,7 @@ from tui.controller.messages import (
     IntentRefused,
     JournalExported,
     MuteAsked,
+    RecordingChanged,
     Removed,
     RoleChanged,
     SpaceScheduled,
@@ -52,6 +53,8 @@ def notice_of(message: AnyMessage, view: View) -> Notice | None:
             return f"{_name(view, by)} muted you; m to unmute", "warn"
         case JournalExported(path=path, count=count):
             return f"{count} act{'' if count == 1 else 's'} written to {path}", "good"
+        case RecordingChanged():
+            return _of_recording(message, view)
         case SpaceScheduled():
             return "announced; enter it from the lobby when it is time", "good"
         case SpeechRequested(pubkey=pubkey) if moderates(view):
@@ -65,6 +68,30 @@ def notice_of(message: AnyMessage, view: View) -> Notice | None:
             did = "stepped down" if whom == by else _GIVEN[message.role].format(name)
             return f"{who} {did}", "muted"
     return None
+
+
+def _of_recording(message: RecordingChanged, view: View) -> Notice:
+    """Somebody, maybe we, records, or wishes not to be recorded."""
+    name, reason = _name(view, message.by), clean(message.reason).strip()
+    if message.by == view.me.pubkey:
+        match message.state:
+            case "started":
+                return (
+                    f"everybody is told that you record; the files are in {message.folder}",
+                    "good",
+                )
+            case "failed":
+                kept = f"; what there is is in {message.folder}" if message.folder else ""
+                return f"nothing is recorded any more: {reason}{kept}", "bad"
+        return f"recorded into {message.folder}", "good"
+    match message.state:
+        case "started":
+            return f"{name} records this space; O leaves your voice out", "warn"
+        case "refused":
+            return f"{name} wishes not to be recorded and is left out", "warn"
+        case "allowed":
+            return f"{name} may be recorded again", "muted"
+    return f"{name} records no more", "muted"
 
 
 def of_role(view: View, space: SpaceView, before: Role, by: str) -> Notice:

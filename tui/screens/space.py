@@ -26,6 +26,7 @@ from tui.widgets.own_lines import OwnLines
 from tui.widgets.painted import Lines
 from tui.widgets.people import barred_row, person_row, voice_cells
 from tui.widgets.prompt_bar import PromptBar
+from tui.widgets.recorded import badge
 from tui.widgets.roster import PEOPLE_PANES
 from tui.widgets.roster import Pane as PeoplePane
 from tui.widgets.row_list import Paint, RowList, SideColumn

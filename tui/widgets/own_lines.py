@@ -17,6 +17,7 @@ from tui.widgets.own_state import (
     undo_line,
 )
 from tui.widgets.painted import Lines
+from tui.widgets.recorded import own_part
 from tui.widgets.text import Parts, compose, width_of, wrap
 
 _PROBLEM_ROWS = 3  # of one problem
