@@ -116,7 +116,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         if (space := present_space(view)) is None:
             return
         self.query_one("#bar", Lines).show_line(
-            [(header.title_of(view, space), "strong")],
+            [*badge(view, space, self.desk.now()), (header.title_of(view, space), "strong")],
             header.state_of(view, space, self.desk.now()),
         )
         self._show_about()

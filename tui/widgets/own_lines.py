@@ -48,7 +48,8 @@ class OwnLines(Vertical):
         now = self._now()
         own, sound = self.query_one("#own", Lines), self.query_one("#sound", Lines)
         if in_touch:
-            own.show_line(own_line(view, space, now), undo_line(space))
+            parts = [*own_line(view, space, now), *own_part(view, space)]
+            own.show_line(parts, undo_line(space))
             sound.show(lambda width: [_sound(view, space, width)])
         else:
             own.show_line(OUT_OF_TOUCH)
