@@ -149,12 +149,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("people.hide", ("H",), "Hide", "Neither hear nor read the person under the cursor any "
            "more, or again; only for you.", ("space",), effects.hide, may.can_hide,
            label_now=effects.hide_label),
-    Action("audio.louder", ("plus", "equals_sign"), "Louder", "Play the person under the cursor "
-           "louder; only for you.", ("space",), sound.louder(up=True), sound.can_turn(up=True),
-           in_footer=False),
-    Action("audio.quieter", ("minus",), "Quieter", "Play the person under the cursor less loud, "
-           "down to silence; only for you.", ("space",), sound.louder(up=False),
-           sound.can_turn(up=False), in_footer=False),
     Action("space.record", ("R",), "Record", "Record the space into one file, which everybody is "
            "told; press again to stop.", ("space",), recording.record(separate=False),
            recording.can_record, label_now=recording.record_label, in_footer=False,
