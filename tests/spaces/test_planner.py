@@ -1,5 +1,6 @@
 import random
 from collections import OrderedDict, deque
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -313,14 +314,16 @@ def test_a_listener_looks_for_a_better_parent_now_and_then_and_moves_for_a_clear
     scene = Scene(ANN)
     scene.enter(HOST, outputs=1)
     scene.enter(BOB, outputs=50)
-    scene.enter(CEM, ANN)
-    scene.serve(HOST, BOB)
-    scene.serve(BOB, CEM)
+    dora, eva = "2" * 64, "3" * 64
+    chain = [HOST, BOB, dora, eva, CEM]
+    scene.enter(dora, eva, CEM, ANN)
+    for above, below in pairwise(chain):
+        scene.serve(above, below)
     scene.connected(CEM, LinkKind.PROVIDER)
     scene.connected("4" * 64, LinkKind.PROVIDER, standby=True)
     assert scene.plan() == []
     assert scene.plan(planner.LOOK_SECONDS - 1) == []
-    assert scene.plan(planner.LOOK_SECONDS / 2 + 2) == [(BOB, "consumer")]  # one hop less
+    assert scene.plan(planner.LOOK_SECONDS / 2 + 2) == [(BOB, "consumer")]
     assert scene.connections.moving_to == BOB
     assert CEM in scene.connections.links  # until the new one works
 

@@ -4,7 +4,6 @@ A new connection to the same peer replaces the old one only once it is up. Whom 
 decided in `uplink`, what is in the making stands in `handshakes`, and who may ask in `requests`.
 """
 
-import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Literal
@@ -13,7 +12,6 @@ from tui.audio.packet import OpusPacket
 from tui.config import limits
 from tui.rtc.forwarding import Forwarder, LinkKind
 from tui.rtc.peer import Peer, PeerSettings
-from tui.rtc.stock import make_peer
 from tui.spaces.attempts import Attempt
 from tui.spaces.events import (
     CandidateFound,
@@ -29,21 +27,17 @@ from tui.spaces.events import (
 from tui.spaces.handshakes import Handshakes
 from tui.spaces.links import Link
 from tui.spaces.neighbours import Neighbours
+from tui.spaces.peers import Peers
 from tui.spaces.requests import FULL, NO_WAY, Requests
+from tui.spaces.serving import Serving
 from tui.spaces.state import SpaceState
 from tui.spaces.tasks import Spawn
-from tui.spaces.throttle import Throttle
 from tui.spaces.uplink import Uplink
 from tui.spaces.wire import SEALED_ONLY, Wire
 
 OVERLAP_SECONDS = 1.0  # a replaced connection stays up until the other side has the new one too
 WATCH_SECONDS = 0.05  # between two looks at the parent; each takes some ten microseconds
 TELL_SECONDS = 0.2  # the same for who has none, and only tells consumers what has changed
-SETTLE_SECONDS = 1.0  # whoever has listened for so long listens, and everybody is told
-LISTENS = 6  # times a consumer may turn its sound on and off at once, and then
-LISTEN_SECONDS = 0.5  # once in so many seconds
-
-MADE_ROOM = "made room for somebody who brings more"
 
 
 class Connections:
@@ -75,8 +69,6 @@ class Connections:
         self._forwarder = forwarder
         self._wire = wire
         self._metrics = metrics
-        self._settings = settings
-        self._spawn = spawn
         self._changed = changed
         self._avoided = avoided
         self._monotonic = monotonic
@@ -85,15 +77,15 @@ class Connections:
         self.refusals: OrderedDict[str, str] = OrderedDict()
         self.hints: deque[str] = deque(maxlen=2 * limits.INSTEAD)
         """Who may have room, as those say who have refused us."""
-        self._peers: set[Peer] = set()
-        self._thrown_away: Counter[str] = Counter()  # by connections that have ended
         self._closing = False
-        self._listens = Throttle(LISTENS, LISTEN_SECONDS, monotonic)
+        self._peers = Peers(
+            settings, spawn=spawn, packet=self._packet, message=self._message, lost=self._lost
+        )
         self._handshakes = Handshakes(
             wire,
             metrics=metrics,
             spawn=spawn,
-            new_peer=self._new_peer,
+            new_peer=self._peers.new,
             judge=lambda x: self._requests.judge(x.other, x.type, standby=x.standby),
             adopt=self._adopt,
             failed=self._failed,
@@ -124,6 +116,7 @@ class Connections:
             wire,
             outputs=metrics.max_audio_outputs,
             links=self.links,
+            asking=self._handshakes.asking,
             serving=self._handshakes.serving,
             neighbours=self.neighbours,
             accept=lambda x: self._handshakes.begin(
@@ -132,6 +125,17 @@ class Connections:
             refuse=self._say_drop,
             unknown=unknown,
             drops=forwarder.drops,
+            monotonic=monotonic,
+        )
+        self._serving = Serving(
+            state,
+            wire,
+            forwarder,
+            metrics=metrics,
+            links=self.links,
+            neighbours=self.neighbours,
+            requests=self._requests,
+            drop=self.drop,
             monotonic=monotonic,
         )
 
@@ -164,7 +168,7 @@ class Connections:
     @property
     def dropped(self) -> Counter[str]:
         """What all connections so far have thrown away, by reason."""
-        return sum((Counter(peer.stats().dropped) for peer in self._peers), self._thrown_away)
+        return self._peers.dropped
 
     @property
     def others(self) -> set[str]:
@@ -218,7 +222,7 @@ class Connections:
         """Look at our neighbours: again after `pause` seconds."""
         self.uplink.look()
         self.neighbours.look()
-        self._tell_who_listens()
+        self._serving.look()
 
     @property
     def pause(self) -> float:
@@ -232,8 +236,7 @@ class Connections:
             self._forwarder.remove_link(other)
         self.links.clear()
         self._handshakes.end_all("leaving")
-        closing = (self._close_peer(peer) for peer in list(self._peers))
-        await asyncio.gather(*closing, return_exceptions=True)
+        await self._peers.close_all()
 
     # -- what the others say
 
@@ -270,94 +273,27 @@ class Connections:
                 self._refuse(other, event.reason or "dropped")
             self._forget(other, "closed", event.reason or "dropped")
 
-    def _message(self, other: str, message: dict[str, object]) -> None:
-        kind, link = message.get("type"), self.links[other]
+    def _message(self, other: str, peer: Peer, message: dict[str, object]) -> None:
+        kind, link = message.get("type"), self.links.get(other)
+        if link is None or link.peer is not peer:
+            return
         if self.neighbours.take(other, message):
             if kind == "path":
                 self.uplink.look_at(other)
         elif kind == "listen" and link.kind is LinkKind.CONSUMER:
-            self._wishes(other, link, message)
+            self._serving.wishes(other, message)
         else:
             if kind == "slots" and link.kind is LinkKind.PROVIDER and message.get("origins"):
                 self.uplink.somebody_talks(other)
             self._forwarder.handle_message(other, message)
 
-    # -- serving
-
-    def _wishes(self, other: str, link: Link, message: dict[str, object]) -> None:
-        """A consumer wants our sound now, or none: one that stands by takes no output."""
-        if not self._listens.allows(other):
-            self._forwarder.drops["too many wishes to listen"] += 1
-            return
-        on = message.get("on")
-        if on is link.standby and not self._make_room(other, standby=not on):
-            self.drop(other, FULL, self._instead(other))
-            return
-        self._forwarder.handle_message(other, message)
-        if isinstance(on, bool) and link.standby is on:
-            link.standby, link.since = not on, self._monotonic()
-
-    def _make_room(self, other: str, *, standby: bool) -> bool:
-        """Whether there is an output for a connection that is up; somebody may have to go."""
-        if not self._requests.is_full_for(other, standby=standby):
-            return True
-        worst = None if standby else self._requests.worst(than=other)
-        if worst is not None:
-            self.drop(worst, MADE_ROOM, (other, *self._instead(worst)))
-        return worst is not None
-
-    def _tell_who_listens(self) -> None:
-        """Say who has come to listen to us, or only stands by now, once it lasts."""
-        now = self._monotonic()
-        for other, link in self.links.items():
-            changed = link.kind is LinkKind.CONSUMER and link.standby != link.confirmed
-            if changed and now - link.since > SETTLE_SECONDS:
-                link.confirmed = link.standby
-                draft = self._wire.writer.confirm(
-                    self._wire.now(), other, "consumer", self._metrics, standby=link.standby
-                )
-                self._wire.say(draft, instead=f"confirm {other}")
-
-    def _instead(self, asking: str) -> tuple[str, ...]:
-        """Whom somebody may ask for whom we have no room."""
-        below = self.neighbours.below_with_room(asking)
-        known = self._state.tree.instead(self._me, asking, avoid=below, most=limits.INSTEAD)
-        return tuple(dict.fromkeys((*below[:2], *known, *below)))[: limits.INSTEAD]
-
     # -- making one
 
-    def _new_peer(self, attempt: Attempt) -> Peer:
-        other, links = attempt.other, self.links
-
-        def on_packet(slot: int, packet: OpusPacket) -> None:
-            link = links.get(other)
-            if link is not None and link.peer is peer:
-                link.packets += 1
-                self._forwarder.handle_packet(other, slot, packet)
-
-        def on_message(message: dict[str, object]) -> None:
-            link = links.get(other)
-            if link is not None and link.peer is peer:
-                self._message(other, message)
-
-        def on_state(state: str) -> None:
-            if state == "connected":
-                attempt.connected()
-            elif state in {"failed", "closed"}:
-                attempt.fail(ConnectionError(state))
-                link = links.get(other)
-                if link is not None and link.peer is peer:
-                    self._lost(other)
-
-        peer = make_peer(
-            self._settings,
-            on_packet=on_packet,
-            on_message=on_message,
-            on_state=on_state,
-            on_candidate=attempt.found,
-        )
-        self._peers.add(peer)
-        return peer
+    def _packet(self, other: str, peer: Peer, slot: int, packet: OpusPacket) -> None:
+        link = self.links.get(other)
+        if link is not None and link.peer is peer:
+            link.packets += 1
+            self._forwarder.handle_packet(other, slot, packet)
 
     def _stray(self, other: str) -> None:
         self._requests.stray(other)
@@ -369,15 +305,15 @@ class Connections:
     def _adopt(self, attempt: Attempt, peer: Peer) -> None:
         other, kind = attempt.other, self._link_kind(attempt)
         consumer, provider = kind is LinkKind.CONSUMER, kind is LinkKind.PROVIDER
-        if consumer and not self._make_room(other, standby=attempt.standby):
+        if consumer and not self._serving.make_room(other, standby=attempt.standby):
             self._say_drop(other, FULL)
-            self._spawn(self._close_peer(peer))
+            self._peers.close(peer)
             return
         before = self.links.pop(other, None)
         if before is not None:
             self._forwarder.remove_link(other)
             self.neighbours.forget(other)
-            self._spawn(self._close_peer(before.peer, OVERLAP_SECONDS))
+            self._peers.close(before.peer, OVERLAP_SECONDS)
             if not provider:
                 self.uplink.unlinked(other, "serves us no more")
         standby = attempt.standby
@@ -407,7 +343,7 @@ class Connections:
 
     def _failed(self, attempt: Attempt, reason: str, told: str) -> None:
         if attempt.peer is not None:
-            self._spawn(self._close_peer(attempt.peer))
+            self._peers.close(attempt.peer)
         if told and attempt.other not in self.links:
             self._say_drop(attempt.other, told)
         if reason and attempt.asking:
@@ -421,11 +357,14 @@ class Connections:
             self._refuse(other, reason)
         self.drop(other, reason)
 
-    def _lost(self, other: str) -> None:
+    def _lost(self, other: str, peer: Peer) -> None:
+        link = self.links.get(other)
+        if link is None or link.peer is not peer:
+            return
         # While another connection to the same peer is being made, a DROP would end that one.
         if not any(self._handshakes.with_(other)):
             self._say_drop(other, "lost")
-        if self.links[other].kind is LinkKind.PROVIDER:
+        if link.kind is LinkKind.PROVIDER:
             self._refuse(other, "lost")
         self._forget(other, "failed", "lost")
 
@@ -434,7 +373,7 @@ class Connections:
         if link is not None:
             self._forwarder.remove_link(other)
             self.neighbours.forget(other)
-            self._spawn(self._close_peer(link.peer))
+            self._peers.close(link.peer)
             self._changed(other, state)
             self.uplink.unlinked(other, reason)
 
@@ -444,14 +383,8 @@ class Connections:
         while len(self.refusals) > limits.REFUSALS:
             self.refusals.popitem(last=False)
 
-    async def _close_peer(self, peer: Peer, after: float = 0.0) -> None:
-        await asyncio.sleep(after)
-        await peer.close()
-        self._peers.discard(peer)
-        self._thrown_away.update(peer.stats().dropped)
-
     def _say_drop(self, other: str, reason: str, instead: tuple[str, ...] = ()) -> None:
         if not instead and reason in (FULL, NO_WAY):
-            instead = self._instead(other)
+            instead = self._serving.instead(other)
         writer, now = self._wire.writer, self._wire.now()
         self._wire.say(writer.drop(now, other, reason, self._nonce(), instead))

@@ -105,7 +105,7 @@ class Planner:
             self._keep_or_end(other, wanted=link.kind is not LinkKind.MUTUAL)
 
     def _choose_parent(self) -> str | None:
-        tree, me, here = self._state.tree, self._me, self._taken()
+        tree, me, here = self._state.tree, self._me, self._taken(in_need=True)
         referred = self._follow(here)
         if referred is not None:
             return referred
@@ -170,11 +170,17 @@ class Planner:
         connections.ask(found, "consumer", standby=True)
         return True
 
-    def _taken(self) -> set[str]:
-        """With whom we have a connection of this kind, or are making one."""
+    def _taken(self, *, in_need: bool = False) -> set[str]:
+        """Whom not to ask: who serves us, whom we serve, and who is being asked.
+
+        Who only stands by for our sound may serve us, if there is need.
+        """
         connections = self._connections
         linked = {
-            who for who, link in connections.links.items() if link.kind is not LinkKind.MUTUAL
+            who
+            for who, link in connections.links.items()
+            if link.kind is LinkKind.PROVIDER
+            or (link.kind is LinkKind.CONSUMER and not (in_need and link.standby))
         }
         return linked | {who for who in connections.others if connections.asks(who)}
 

@@ -30,8 +30,8 @@ OTHERS_ASK = "others ask, too"
 class Requests:
     """Answers requests: `accept(request)` begins to serve, `refuse(pubkey, reason)` drops.
 
-    `links` are those that are up, `serving` those in the making; `unknown(pubkey)` hears of who
-    asks and is not known to be in the space.
+    `links` are those that are up, `asking` and `serving` those in the making; `unknown(pubkey)`
+    hears of who asks and is not known to be in the space.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Requests:
         *,
         outputs: int,
         links: Mapping[str, Link],
+        asking: Mapping[str, Attempt],
         serving: Mapping[str, Attempt],
         neighbours: Neighbours,
         accept: Callable[[ConnectionReserved], None],
@@ -53,6 +54,7 @@ class Requests:
         self._wire = wire
         self._outputs = outputs
         self._links = links
+        self._asking = asking
         self._serving = serving
         self._neighbours = neighbours
         self._unknown = unknown
@@ -94,10 +96,16 @@ class Requests:
         way = self._neighbours.own_way
         if way is None:
             return NO_WAY
-        if other in way:
+        if other in way or (not standby and self._will_listen_to(other)):
             return LOOP
         full = self.is_full_for(other, standby=standby)
         return FULL if full and (standby or not self.worst(than=other)) else None
+
+    def _will_listen_to(self, other: str) -> bool:
+        """Whether we are asking who asks us: of the two, the one with the lower pubkey goes on."""
+        mine = self._asking.get(other)
+        ours = mine is not None and mine.type == "consumer" and not mine.standby
+        return ours and self._wire.me < other
 
     def is_full_for(self, other: str, *, standby: bool = False) -> bool:
         """Whether all outputs are taken by others; as many again may stand by."""

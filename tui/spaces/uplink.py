@@ -78,9 +78,7 @@ class Uplink:
     @property
     def needs_parent(self) -> bool:
         """Whether somebody else is to be asked for the sound, now."""
-        if not self.parent or self._dead:
-            return True
-        return self._lost_at is not None and self._monotonic() - self._lost_at > self._patience
+        return not self.parent or self._dead or self._is_lost()
 
     @property
     def is_uneasy(self) -> bool:
@@ -113,8 +111,8 @@ class Uplink:
             self._orphan(reason)
             self.parent, self._dead, self._lost_at = "", False, None
             self.since = self._monotonic()
-            if self._standby_is_ready:
-                self._take(self.standby)
+            if spare := self._spare():
+                self._take(spare)
             else:
                 self._changed()
 
@@ -155,8 +153,8 @@ class Uplink:
             self.look_at(other)
         if self.parent:
             self._watch_parent(now)
-        elif self._standby_is_ready:
-            self._take(self.standby)
+        elif spare := self._spare():
+            self._take(spare)
         for other in (self.parent, self.standby):
             self._tell(other)
 
@@ -177,9 +175,10 @@ class Uplink:
         elif self._watch.suspected:
             self._listen_to(other, on=True)
 
-    @property
-    def _standby_is_ready(self) -> bool:
-        return bool(self.standby) and self._neighbours.way(self.standby) is not None
+    def _spare(self) -> str:
+        """Who can take over at once: the standby, or a parent that was just let go."""
+        up = (who for who in (self.standby, *self._retiring) if who in self._links)
+        return next((who for who in up if self._neighbours.way(who) is not None), "")
 
     def _take(self, other: str) -> None:
         now, before = self._monotonic(), self.parent
@@ -187,6 +186,7 @@ class Uplink:
         link.standby, link.since = False, now
         if self.standby == other:
             self.standby = ""
+        self._retiring.pop(other, None)
         if before:
             self._retiring[before] = now + OVERLAP_SECONDS
             if self._lost_at is not None:
@@ -242,16 +242,19 @@ class Uplink:
             if standby is not None:
                 self._listen_to(self.standby, on=False)
             self._forwarder.prefer(self.parent)
-        elif verdict == "dead" or self._is_lost(now):
+        elif verdict == "dead" or self._is_lost():
             self._give_up_parent()
 
-    def _is_lost(self, now: float) -> bool:
-        return self._lost_at is not None and now - self._lost_at > self._patience
+    def _is_lost(self) -> bool:
+        return self._lost_at is not None and self._monotonic() - self._lost_at > self._patience
 
     def _give_up_parent(self) -> None:
         """Go to the standby; without one the parent may come back until another is found."""
-        if self._standby_is_ready:
+        if self._spare():
             self._end(self.parent, SILENT if self._watch.suspected else NO_WAY)
-        elif not self._dead:
-            self._dead = self._watch.suspected
+            return
+        if self._is_lost():
+            self._forwarder.vouch(self.parent, False)
+        if self._watch.suspected and not self._dead:
+            self._dead = True
             self._changed()
