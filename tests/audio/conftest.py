@@ -1,9 +1,13 @@
 import random
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.load import loss
+from tests.load import speech as spoken
 from tui.audio.capture import Capture
 from tui.audio.health import Health
 from tui.audio.opus import Samples
@@ -90,3 +94,28 @@ def longest_hole() -> Callable[[Samples], float]:
         return float(np.max(np.diff(sounding)) - 1) * 0.005
 
     return find
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Callable[[float], Samples]:
+    """So many seconds of a voice that reads."""
+    return lambda seconds: spoken.speech(tmp_path, seconds)
+
+
+@pytest.fixture
+def in_its_time() -> Callable[[Samples, dict[int, int], int], Samples]:
+    """See `tests.load.speech.in_its_time`."""
+    return spoken.in_its_time
+
+
+@pytest.fixture(scope="module")
+def over_network() -> Callable[..., dict[str, float]]:
+    """What half a minute of speech suffers in a `tests.load.loss.Network` with these settings."""
+    sent, clean = loss.sent_speech(30.0)
+
+    def measure(**settings: Any) -> dict[str, float]:
+        network = loss.Network(**settings)
+        row = loss.ours(sent, network.arrivals(sent), 30.0).row(clean)
+        return dict(zip(loss.COLUMNS, row, strict=True))
+
+    return measure

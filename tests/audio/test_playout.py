@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.audio.packet import BLOCK, OpusPacket
+from tui.audio.opus import Decoder
+from tui.audio.packet import BLOCK, RATE, OpusPacket
 from tui.audio.playout import Playout
 from tui.config.limits import AUDIO_ORIGINS, AUDIO_RELEASE_SECONDS
+from tui.rtc.rewriting import Rewriter
 
 
 def clean(at):
@@ -60,6 +62,64 @@ def test_speech_with_pauses_arrives_whole(tone, encode, receive):
     assert np.sum(loud) == pytest.approx(4 * 30, abs=6)
     starts = np.flatnonzero(np.diff(loud.astype(int)) == 1)
     assert np.diff(starts) == pytest.approx([80, 80, 80], abs=1)  # nothing moved in time
+
+
+def sweep(seconds):
+    """A tone that rises from 200 to 1,200 Hz: no two of its packets are alike."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    phase = 2 * np.pi * (200 * time + 500 * time**2 / seconds)
+    return (0.3 * np.sin(phase)).astype(np.float32)
+
+
+@pytest.mark.parametrize("others_delay", [0.01, 0.05, 0.07])
+def test_voice_that_comes_another_way_goes_on_where_it_was(
+    others_delay, encode, receive, longest_hole, monkeypatch
+):
+    # Every 2 s from the way of 30 ms to the other one, or back; a forwarder numbers what it sends.
+    ways = enumerate((0.03, others_delay))
+    arrivals = [(at + late, way, p) for way, late in ways for at, p in encode(sweep(12.0))]
+    numbered, sent = Rewriter(), []
+    for at, way, packet in sorted(arrivals, key=lambda arrival: arrival[:2]):
+        if way == at // 2 % 2:
+            sent.append((at, numbered.rewrite(way, packet, at)))
+    played, decode = [], Decoder.decode
+
+    def note(decoder, payload):
+        played.append(payload)
+        return decode(decoder, payload)
+
+    monkeypatch.setattr(Decoder, "decode", note)
+    heard, voice = receive(sent, clean, 12.2)
+    assert len(set(played)) == len(played) > 580  # nothing twice
+    assert longest_hole(heard) <= 0.06
+    assert voice.jitter.continuity.gaps.count == 0
+    assert voice.jitter.counts.resynchronised == 0
+    assert voice.jitter.counts.duplicate >= 3  # what the longer way brought again
+
+
+def test_ten_seconds_without_a_packet(tone, encode, receive):
+    def cut(at):
+        return [] if 3.0 < at < 13.0 else [0.03]
+
+    heard, voice = receive(encode(sweep(16.0)), cut, 16.0)
+    assert np.abs(heard[int(3.3 * RATE) : int(13.0 * RATE)]).max() < 0.05
+    loud = np.abs(heard[int(13.0 * RATE) :]) > 0.1
+    assert np.argmax(loud) < 0.1 * RATE  # back within 100 ms
+    assert voice.jitter.continuity.gaps.longest == pytest.approx(10.0, abs=0.1)
+    assert voice.jitter.counts.played > 295
+
+
+def test_sound_that_never_pauses_loses_the_delay_of_a_stall(tone, encode, receive, peak):
+    def stall(at):
+        return [max(0.02, 4.3 - at)] if at > 4.0 else [0.02]
+
+    heard, voice = receive(encode(tone(10.0)), stall, 10.0)
+    counts = voice.jitter.counts
+    assert counts.stretched > 10
+    assert counts.dropped == counts.lost == 0
+    assert counts.played >= 495  # all but what is under way
+    assert len(voice.jitter) <= 3  # packets; 15 waited
+    assert peak(heard[5 * RATE : 7 * RATE]) == pytest.approx(440, abs=1)
 
 
 def feed(playout, origin, sent, until, gains):

@@ -47,6 +47,8 @@ BASE = 0.040  # seconds that the fastest packet takes
 PHASE = 0.0037  # seconds from the sender's clock to the block in which its sound is rendered
 BURST = 3.0  # packets of a burst, on average
 
+COLUMNS = ("concealed", "missing", "delay", "late", "hole", "guess", "stoi")  # %, ms, 0 to 1
+
 Sent = list[tuple[float, OpusPacket]]
 
 
