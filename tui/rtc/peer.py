@@ -34,6 +34,7 @@ from tui.rtc.description import (
     read_description,
     write_description,
 )
+from tui.rtc.dismantling import DISMANTLE_SECONDS, dismantle
 from tui.rtc.ice import LIVELY_CONSENT_SECONDS, Candidate, Consent, offer_loopback
 from tui.rtc.links import Sink
 from tui.rtc.media import Media
@@ -110,6 +111,7 @@ class Peer:
         self._give_up = 0.0
         self._ticking: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._last: PeerStats | None = None
 
     @property
     def outputs(self) -> Sequence[Sink]:
@@ -174,6 +176,8 @@ class Peer:
 
     def stats(self) -> PeerStats:
         """Counts and quality of this moment."""
+        if self._last is not None:
+            return self._last
         inputs = self._media.inputs if self._media is not None else []
         outputs = self._media.outputs if self._media is not None else []
         reports = [x.report for x in outputs if x.report is not None]
@@ -376,4 +380,14 @@ class Peer:
                     await self._pc.close()
             except TimeoutError:
                 log.warning("a TURN server did not answer a goodbye")
+            asyncio.get_running_loop().call_later(DISMANTLE_SECONDS, self._dismantle, 50)
         self._set_state("closed")
+
+    def _dismantle(self, turns: int) -> None:
+        """Lets go of everything; only counts remain."""
+        if turns:  # in a loop that was held up, what should be over may be just about to end
+            asyncio.get_running_loop().call_soon(self._dismantle, turns - 1)
+            return
+        self._last = self.stats()
+        dismantle(self._pc, self._media, self._consent, self._channel)
+        self._pc = self._media = self._consent = self._channel = None

@@ -139,6 +139,10 @@ class StockPeer(Peer):
                 offer_loopback(transceivers[0].receiver.transport.transport._connection)
 
     async def _reach(self, remote: RemoteDescription) -> None:
+        """Done when the description is applied: before it, aiortc takes no candidates."""
+
+    async def _apply(self, remote: RemoteDescription, kind: str) -> None:
+        await super()._apply(remote, kind)
         assert self._pc is not None
         way = _Candidates(self._pc, remote.first_id)
         await self._trickle.begin(way, remote.candidates, remote.first_id)
@@ -202,6 +206,8 @@ class StockPeer(Peer):
     def _stop(self) -> None:
         for task in (*self._readers, *([self._asking] if self._asking else [])):
             task.cancel()
+        self._readers, self._asking = [], None  # a cancelled task refers to us by its traceback
+        self._transceivers = []
         for source in self._sources:
             source.stop()
 
