@@ -76,6 +76,8 @@ class SpacesApp(App[None], inherit_bindings=False):
             "form",
             "help",
             "log",
+            "devices",
+            "connections",
         )
     ]
     BINDINGS: ClassVar[list[BindingType]] = [

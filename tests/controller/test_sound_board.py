@@ -8,6 +8,7 @@ from tui.controller.messages import Outage, ParentChanged, QualityChanged
 from tui.controller.sound_board import SoundBoard
 from tui.controller.views import Hearing, RelayView
 from tui.spaces.quality import LinkQuality, Quality
+from tui.spaces.uplink import Move
 
 ANN, BOB, HOST = "a" * 64, "b" * 64, "c" * 64
 
@@ -18,7 +19,7 @@ class Session:
     def __init__(self) -> None:
         self.stage = "joined"
         self.role = SimpleNamespace(speaks=False)
-        self.parent = ""
+        self.uplink = SimpleNamespace(parent="", needs_parent=True, moves=[])
         self.problems = ("", "", "")
         self.space = SimpleNamespace(host=HOST)
         self.present = {HOST}
@@ -44,9 +45,10 @@ class Scene:
         self.board.occurred = self.told.append  # type: ignore[method-assign]
         self.sound = SoundBoard(self.board, lambda: self.at)
 
-    def parent(self, pubkey: str, *, after: float = 0.0) -> Hearing:
+    def parent(self, pubkey: str, *, after: float = 0.0, move: Move | None = None) -> Hearing:
         self.at += after
-        self.session.parent = pubkey
+        self.session.uplink.parent, self.session.uplink.needs_parent = pubkey, not pubkey
+        self.session.uplink.moves += [move] if move else []
         self.sound.look(self.session)
         return self.sound.hearing
 
@@ -76,7 +78,7 @@ async def test_before_there_was_sound_nothing_is_lost(scene: Scene) -> None:
 async def test_a_lost_parent_and_the_move_to_the_next_one(scene: Scene) -> None:
     scene.parent(ANN)
     scene.heard()
-    scene.session.parent = ""
+    scene.session.uplink.parent = ""
     scene.sound.connection_changed(scene.session, ANN, "failed")
     assert scene.sound.hearing == Hearing(lost=True)
     assert scene.heard() == [ParentChanged("", "lost"), Outage("sound", 0.0)]
@@ -89,8 +91,24 @@ async def test_a_lost_parent_and_the_move_to_the_next_one(scene: Scene) -> None:
 async def test_a_move_without_a_hole(scene: Scene) -> None:
     scene.parent(ANN)
     scene.heard()
-    assert scene.parent(BOB) == Hearing(moved=True)
-    assert scene.heard() == [ParentChanged(BOB, "moved")]
+    assert scene.parent(BOB, move=Move(1.0, BOB, "better", 0.0)) == Hearing(moved=True)
+    assert scene.heard() == [ParentChanged(BOB, "better")]
+
+
+async def test_a_standby_that_takes_over_at_once(scene: Scene) -> None:
+    scene.parent(ANN)
+    scene.heard()
+    moved = scene.parent(BOB, move=Move(1.0, BOB, "silent", 0.27))
+    assert moved == Hearing(moved=True, moved_in=0.3)
+    assert scene.heard() == [ParentChanged(BOB, "silent"), Outage("sound", 0.27)]
+
+
+async def test_a_dead_parent_is_none_although_the_connection_stands(scene: Scene) -> None:
+    scene.parent(ANN)
+    scene.session.uplink.needs_parent = True
+    assert scene.sound.look(scene.session)
+    assert (scene.sound.hearing, scene.sound.parent) == (Hearing(lost=True), "")
+    assert ParentChanged("", "silent") in scene.heard()
 
 
 async def test_who_is_asked_in_vain_is_counted_once(scene: Scene) -> None:

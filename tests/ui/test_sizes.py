@@ -54,6 +54,8 @@ async def test_screens_around_the_lobby(start, keys) -> None:
         ("J", "E", "x"),
         ("colon", "a"),
         ("S",),
+        ("D",),
+        ("C",),
     ],
 )
 async def test_the_space(start, keys) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from tui.commands import effects, recording
 from tui.commands import moderating as mod
 from tui.commands import permissions as may
+from tui.commands import sounding as sound
 from tui.commands.effects import Make, Prompt, about, plain, telling, typed
 from tui.controller.intents import (
     AcceptInvite,
@@ -24,6 +25,7 @@ from tui.controller.intents import (
     PromoteSpeaker,
     React,
     Remove,
+    RetryRelays,
     SetName,
     Undo,
 )
@@ -44,6 +46,8 @@ Place = Literal[
     "room",
     "keep",
     "login",
+    "devices",
+    "connections",
 ]
 """The screens, by the names that the registry has for them."""
 
@@ -72,9 +76,13 @@ class Action(NamedTuple):
     prompt: Callable[[View, str], Prompt | None] = lambda _view, _target: None
 
 
-_LISTS: tuple[Place, ...] = ("lobby", "room", "space", "journal", "log", "help", "start")
+_LISTS: tuple[Place, ...] = (
+    "lobby", "room", "space", "journal", "log", "help", "start", "devices", "connections",
+)  # fmt: skip
 _MOVES: tuple[Place, ...] = (*_LISTS, "palette")
-_ABOUT: tuple[Place, ...] = ("lobby", "room", "space", "journal", "log", "start")
+_ABOUT: tuple[Place, ...] = (
+    "lobby", "room", "space", "journal", "log", "start", "devices", "connections",
+)  # fmt: skip
 _ANSWERS: tuple[Place, ...] = ("lobby", "space", "journal", "log", "help", "start")
 
 
@@ -149,6 +157,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("people.hide", ("H",), "Hide", "Neither hear nor read the person under the cursor any "
            "more, or again; only for you.", ("space",), effects.hide, may.can_hide,
            label_now=effects.hide_label),
+    Action("audio.louder", ("plus", "equals_sign"), "Louder", "Play the person under the cursor "
+           "louder; only for you.", ("space",), sound.louder(up=True), sound.can_turn(up=True),
+           in_footer=False),
+    Action("audio.quieter", ("minus",), "Quieter", "Play the person under the cursor less loud, "
+           "down to silence; only for you.", ("space",), sound.louder(up=False),
+           sound.can_turn(up=False), in_footer=False),
     Action("space.record", ("R",), "Record", "Record the space into one file, which everybody is "
            "told; press again to stop.", ("space",), recording.record(separate=False),
            recording.can_record, label_now=recording.record_label, in_footer=False,
@@ -187,6 +201,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("identity.copy", ("S",), "Copy npub", "Copy your npub, by which others can let you in.",
            ("lobby",), None, may.has_key, in_footer=False),
     Action("journal.open", ("J",), "Journal", "Show who moderated whom, and why.", ("space",)),
+    Action("connections.open", ("C",), "Connections", "Show to whom you are connected, and how "
+           "well.", ("space",), in_footer=False),
+    Action("devices.open", ("D",), "Devices", "Choose microphone and speaker, also while the space "
+           "goes on.", ("lobby", "space"), in_footer=False),
+    Action("devices.choose", ("enter",), "Use it", "Use the device under the cursor.",
+           ("devices",), sound.use_device, sound.can_use),
+    Action("relays.retry", ("t",), "Try now", "Try relays that cannot be reached again at once.",
+           ("lobby", "space", "log"), plain(RetryRelays), sound.can_retry, in_footer=False),
     Action("log.open", ("g",), "Log", "Show relays, log and what was dropped.",
            ("lobby", "room", "space", "journal", "start")),
     Action("palette.open", ("colon", "ctrl+p"), "Commands", "Find a command by its name.",
@@ -196,7 +218,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("screen.back", ("escape",), "Back", "Go back; from a space to the lobby, without "
            "leaving it.", ("space", "room", "journal", "log", "help", "palette", "create", "key",
                             "keep", "login",
-                            "start")),
+                            "start", "devices", "connections")),
     Action("space.show", ("escape",), "Back", "Clear the filter, or go back to the space that you "
            "are in.", ("lobby",), in_footer=False),
     Action("app.quit", ("Q",), "Quit", "Close this screen. A space that you are in goes on; "
@@ -259,6 +281,9 @@ _KEY_WORDS = {
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 from tui.config import limits
 from tui.controller import intents, seat
 from tui.controller.board import Board
+from tui.controller.devices import look_for_devices
 from tui.controller.drops import Drops
 from tui.controller.export import write_lines
 from tui.controller.identity import Identity
@@ -233,6 +234,8 @@ class Controller:
                 self._stay.set_volume(intent.pubkey, intent.gain)
             case intents.UseMicrophone() | intents.UseSpeaker():
                 self._stay.use_device(intent)
+            case intents.ListDevices():
+                self._board.set_devices(await look_for_devices())
             case intents.Hide():
                 await self._hide(intent)
             case intents.ExportJournal():

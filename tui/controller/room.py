@@ -293,7 +293,7 @@ class Room:
             role=ROLES[session.role],
             microphone=session.microphone,
             hand_since=float(session.hand_since(session.me)),
-            heard_from=session.parent,
+            heard_from=self._sound.parent,
             reason=session.not_admitted,
             access=state.access,
             locked=state.locked,

@@ -11,6 +11,7 @@ from tui.controller.messages import Outage, ParentChanged, QualityChanged
 from tui.controller.views import Hearing, LinkQuality, Quality
 from tui.spaces import quality as measured
 from tui.spaces.session import SpaceSession
+from tui.spaces.uplink import SILENT
 
 What = Literal["sound", "relays", "microphone", "speaker", "host"]
 
@@ -20,11 +21,12 @@ class SoundBoard:
 
     def __init__(self, board: Board, monotonic: Callable[[], float]) -> None:
         self.hearing = Hearing()
+        self.parent = ""
+        """Who sends us the sound; empty while nobody does, and on stage."""
         self._board = board
         self._monotonic = monotonic
         self._seen: set[str] = set()
         self._gone: dict[What, float] = {}
-        self._parent = ""
         self._ended: dict[str, str] = {}  # why the last parent is none any more
         self._in_vain: set[str] = set()
         self._moved_until = 0.0
@@ -33,9 +35,9 @@ class SoundBoard:
 
     def connection_changed(self, session: SpaceSession, pubkey: str, state: str) -> None:
         """A connection has come to its end, or could not be made."""
-        if pubkey == self._parent:
+        if pubkey == self.parent:
             self._ended = {pubkey: {"failed": "lost", "closed": "ended"}.get(state, "")}
-        elif state == "failed" and not self._parent and len(self._in_vain) < limits.REFUSALS:
+        elif state == "failed" and not self.parent and len(self._in_vain) < limits.REFUSALS:
             self._in_vain.add(pubkey)
         self.look(session)
 
@@ -43,21 +45,27 @@ class SoundBoard:
         """See from whom the sound comes; whether `hearing` is another now."""
         before, at = self.hearing, self._monotonic()
         listens = session.stage == "joined" and not session.role.speaks
-        parent = session.parent if listens else ""
-        moved, came_from = parent != self._parent, self._parent
-        if moved:
-            reason = self._ended.get(came_from, "moved" if parent and came_from else "")
-            self._board.occurred(ParentChanged(parent, "on stage" if not listens else reason))
-            self._parent, self._ended = parent, {}
+        uplink = session.uplink
+        parent = uplink.parent if listens and not uplink.needs_parent else ""
+        move = uplink.moves[-1] if uplink.moves and uplink.moves[-1].to == parent else None
+        changed = parent != self.parent
+        if changed:
+            reason = self._ended.get(self.parent, "")
+            if move is not None:
+                reason = move.reason
+            elif listens and uplink.parent and not parent:  # connected, and nothing comes
+                reason = SILENT
+            self._board.occurred(ParentChanged(parent, reason if listens else "on stage"))
+            self.parent, self._ended = parent, {}
         if not listens:
             self._seen.discard("sound")
             self._gone.pop("sound", None)
             self._in_vain.clear()
         elif parent:
             was_heard = "sound" in self._seen
-            gone_for = self._outage("sound", there=True)
+            gone_for = self._back("sound", move.orphaned if move is not None and changed else 0.0)
             self._in_vain.clear()
-            if moved and was_heard:
+            if changed and was_heard:
                 self._moved_until = at + limits.MOVED_SECONDS
                 self.hearing = Hearing(moved=True, moved_in=round(gone_for, 1))
         else:
@@ -87,18 +95,22 @@ class SoundBoard:
             self._told, self._told_at = told, at
             self._board.occurred(told)
 
-    def _outage(self, what: What, *, there: bool) -> float:
-        """Tell when it goes and comes back; for how long it was gone, 0 if it was not."""
-        if not there:
-            if what in self._seen and what not in self._gone:
-                self._gone[what] = self._monotonic()
-                self._board.occurred(Outage(what, 0.0))
-            return 0.0
+    def _outage(self, what: What, *, there: bool) -> None:
+        """Tell when something goes and comes back."""
+        if there:
+            self._back(what)
+        elif what in self._seen and what not in self._gone:
+            self._gone[what] = self._monotonic()
+            self._board.occurred(Outage(what, 0.0))
+
+    def _back(self, what: What, gone_for: float = 0.0) -> float:
+        """It is there; for how long it was gone, which may be known better than by our looks."""
+        since = self._gone.pop(what, None)
+        if since is not None:
+            gone_for = gone_for or self._monotonic() - since
+        if gone_for and what in self._seen:
+            self._board.occurred(Outage(what, round(gone_for, 3)))
         self._seen.add(what)
-        if what not in self._gone:
-            return 0.0
-        gone_for = self._monotonic() - self._gone.pop(what)
-        self._board.occurred(Outage(what, round(gone_for, 3)))
         return gone_for
 
 

@@ -313,11 +313,19 @@ class AudioView(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
+class SoundDevice(msgspec.Struct, frozen=True):
+    """A microphone or speaker to choose: `name` is what it is chosen by, `label` is for people."""
+
+    kind: Literal["microphone", "speaker"]
+    name: str
+    label: str
+    default: bool = False
+
+
 class Devices(msgspec.Struct, frozen=True):
     """What could record and play here when it was last asked for; `problem` says why nothing."""
 
-    microphones: tuple[str, ...] = ()
-    speakers: tuple[str, ...] = ()
+    found: tuple[SoundDevice, ...] = ()
     problem: str = ""
 
 

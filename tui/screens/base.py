@@ -297,6 +297,12 @@ class SpacesScreen(Screen[None], inherit_bindings=False):
 
         self.app.push_screen(HelpScreen(self.desk, self.PLACE))
 
+    def do_devices_open(self) -> None:
+        """Show microphones and speakers."""
+        from tui.screens.devices import DevicesScreen
+
+        self.app.push_screen(DevicesScreen(self.desk))
+
     def do_log_open(self) -> None:
         """Show relays and log."""
         from tui.screens.log import LogScreen

@@ -31,6 +31,8 @@ _PLACES: dict[Place, str] = {
     "lobby": "In the lobby",
     "log": "In the log",
     "start": "At the start",
+    "devices": "Among the devices",
+    "connections": "Among the connections",
 }
 _KEY_CELLS = 14
 

@@ -204,6 +204,12 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
 
         self.app.push_screen(JournalScreen(self.desk))
 
+    def do_connections_open(self) -> None:
+        """Show to whom we are connected."""
+        from tui.screens.connections import ConnectionsScreen
+
+        self.app.push_screen(ConnectionsScreen(self.desk))
+
     def do_pane_stage(self) -> None:
         """Show the stage."""
         self._show_pane("stage")

@@ -31,7 +31,7 @@ def read_link(peer: Peer, kind: LinkKind, *, standby: bool) -> quality.Reading:
 
 def concealed(voices: Mapping[str, VoiceStats]) -> float:
     """The share of the worst voice that was made up, because it did not arrive."""
-    return max((getattr(voice, "concealed", 0.0) for voice in voices.values()), default=0.0)
+    return max((voice.concealed for voice in voices.values()), default=0.0)
 
 
 def outputs_used(readings: Iterable[quality.Reading]) -> int:

@@ -89,8 +89,8 @@ class SpaceSession:
         if created is not None:
             self.state.apply(created)
         self._wire, self._inbox, self._tasks = parts.wire, parts.inbox, parts.tasks
-        self.sound = self._sound = parts.sound
-        self._connections, self.quality = parts.connections, parts.quality
+        self.sound, self._connections = parts.sound, parts.connections
+        self.uplink, self.quality = parts.connections.uplink, parts.quality
         self._visit, self._speech, self._roster = parts.visit, parts.speech, parts.roster
         self._moderator, self._notices = parts.moderator, parts.notices
         self._knows_past = self._stale = False
@@ -111,7 +111,7 @@ class SpaceSession:
         self.accept_invite, self.decline_invite = speech.accept, speech.decline
         self.is_present, self.hand_since = roster.is_present, roster.hand_since
         self.name_of, self.link_state = self._parts.name_of, self._connections.status
-        self.is_talking, self.is_muted = self._sound.is_talking, speech.is_muted
+        self.is_talking, self.is_muted = self.sound.is_talking, speech.is_muted
         self.mute, self.is_plain = speech.mute, self._wire.is_plain
 
     # -- reading
@@ -169,21 +169,21 @@ class SpaceSession:
     @property
     def problems(self) -> tuple[str, str, str]:
         """What is wrong with microphone and speaker, and a hint; empty texts while they work."""
-        return self._sound.problems
+        return self.sound.problems
 
     @property
     def levels(self) -> dict[str, int]:
         """How loud those are who talk now (RFC 6464: 0 loudest, 127 silent)."""
-        return self._sound.activity.levels()
+        return self.sound.activity.levels()
 
     @property
     def hidden(self) -> frozenset[str]:
         """Whom the user wants neither to hear nor to read."""
-        return self._sound.hidden
+        return self.sound.hidden
 
     @hidden.setter
     def hidden(self, pubkeys: frozenset[str]) -> None:
-        self._sound.hidden = self.chat.hidden = pubkeys
+        self.sound.hidden = self.chat.hidden = pubkeys
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -210,7 +210,7 @@ class SpaceSession:
         Raises `InvalidAudioSpec` for a speaker that cannot be.
         """
         async with AsyncExitStack() as devices:
-            await self._sound.open(devices)
+            await self.sound.open(devices)
             async with self._tasks:
                 if self._parts.access is not None:
                     await self._parts.access.prepare()
@@ -250,7 +250,7 @@ class SpaceSession:
         while True:
             if entering is None and not self._parts.admission.reason:
                 entering = self._tasks.spawn(self._enter(self._visit.draft()))
-            self._tasks.guard(self._sound.look)
+            self._tasks.guard(self.sound.look)
             self._tasks.guard(self._moderator.look)
             if self._monotonic() - looked_at > LOOK_SECONDS:
                 looked_at = self._monotonic()
@@ -370,7 +370,7 @@ class SpaceSession:
 
     def _bring_in_line(self) -> None:
         """Sound and connections follow who may speak and who may be here."""
-        self._sound.set_speakers(self.state.speaking)
+        self.sound.set_speakers(self.state.speaking)
         self.recording.look()
         for other in self._connections.others:
             if reason := self.state.is_admitted(other):
