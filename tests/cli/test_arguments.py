@@ -128,3 +128,19 @@ def test_nothing_heavy_is_loaded_before_the_command_is_known() -> None:
     loaded = set(found.stdout.decode().split())
     assert "tui" in loaded
     assert not loaded & {"asyncio", "msgspec", "textual", "rich", "aiortc", "numpy", "websockets"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("45m", 2_700), ("1h30m", 5_400), ("1h1s", 3_601)],
+)
+def test_how_long_to_record(text: str, seconds: float) -> None:
+    assert parse(["record-audio", "x", "--for", text]).seconds == seconds
+    assert parse(["record-audio", "x"]).seconds == 0
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "1x", "m", "1.5h", "30m1h", "٣s", "9" * 9])
+def test_what_is_no_duration(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(["record-audio", "x", f"--for={text}"])
+    assert "no duration" in capsys.readouterr().err

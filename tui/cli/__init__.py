@@ -20,6 +20,7 @@ _COMMANDS = {
     "demo": ("tui.cli.demo", "run"),
     "journal": ("tui.cli.journal", "run"),
     "list": ("tui.cli.lobby", "run"),
+    "record-audio": ("tui.cli.record", "run"),
     "relay": ("tui.cli.relay", "run"),
     "status": ("tui.cli.controller", "status"),
     "stop": ("tui.cli.controller", "stop"),

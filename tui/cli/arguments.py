@@ -102,11 +102,25 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument(
         "ref", metavar="REF", help="nevent, naddr, HOST_PUBKEY:ID, or an id only one space has"
     )
-    for parser in (host, join):
+    record = add("record-audio", "record a space as a listener whom everybody sees record")
+    record.add_argument("ref", metavar="REF", help="as for join")
+    record.add_argument(
+        "--out", default=".", metavar="FOLDER",
+        help="where the recording's own folder is made (default: here)",
+    )  # fmt: skip
+    record.add_argument(
+        "--separate", action="store_true", help="each voice in a file of its own, as it arrived"
+    )
+    record.add_argument(
+        "--for", dest="seconds", type=_duration, default=0.0, metavar="DURATION",
+        help="leave after so long: 90s, 45m or 1h30m (default: at the end of the space)",
+    )  # fmt: skip
+    for parser in (host, join, record):
         parser.add_argument(
             "--password-file", default="", metavar="PATH",
             help="file with the space's password (mode 0600); - asks for it",
         )  # fmt: skip
+    for parser in (host, join):
         parser.add_argument(
             "--headless", action="store_true", help="no screen: JSON lines on stdout and stdin"
         )
@@ -225,6 +239,14 @@ def _count(least: int, most: int) -> Callable[[str], int]:
 
     count.__name__ = "number"  # argparse names it in its message
     return count
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?", text, re.ASCII)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    if not (whole := 3600 * hours + 60 * minutes + seconds):
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration like 90s, 45m or 1h30m")
+    return float(whole)
 
 
 def _time(text: str) -> int:

@@ -54,14 +54,22 @@ def run(arguments: Arguments) -> int:
         entering = first_intent(arguments, muted=False)  # who names a microphone wants to be heard
     options = controller_options(arguments, set_up(arguments), throwaway=entering is not None)
     log_to_stderr()
+    return run_session(options, entering, Session(intent_name(entering) if entering else ""))
+
+
+def run_session(
+    options: ControllerOptions, entering: HostSpace | JoinSpace | None, session: "Session"
+) -> int:
+    """One controller, followed by `session` until its end; raises `CommandFailed`."""
     # A job in the background of a terminal has no input; without this it would be stopped.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    return asyncio.run(_run(options, entering))
+    return asyncio.run(_run(options, entering, session))
 
 
-async def _run(options: ControllerOptions, entering: HostSpace | JoinSpace | None) -> int:
-    session = _Session(intent_name(entering) if entering else "")
-    session.listen_for_signals()
+async def _run(
+    options: ControllerOptions, entering: HostSpace | JoinSpace | None, session: "Session"
+) -> int:
+    session.begin()
     try:
         async with asyncio.TaskGroup() as tasks, Controller(options) as controller:
             tasks.create_task(session.follow(controller.attach()))
@@ -81,7 +89,7 @@ async def _run(options: ControllerOptions, entering: HostSpace | JoinSpace | Non
     return session.result()
 
 
-class _Session:
+class Session:
     """Follows one stay in one space from the controller's messages.
 
     `entering` is the intent that begins it; empty for one that no single space ends.
@@ -89,15 +97,16 @@ class _Session:
 
     def __init__(self, entering: str) -> None:
         self._entering = entering
+        self._submit: Callable[[AnyIntent], None] = lambda _intent: None
         self._joined = False
         self._status: int = ExitStatus.DONE
         self._failure: CommandFailed | None = None
         self.finished = asyncio.Event()
         self.stopping = asyncio.Event()
-        self.out = LineWriter(1, on_lost=_lost, on_broken=self._broken)
 
-    def listen_for_signals(self) -> None:
-        """Stop at the first SIGTERM or SIGINT; a second one has its usual effect."""
+    def begin(self) -> None:
+        """In the event loop: stop at the first SIGTERM or SIGINT; a second has its usual effect."""
+        self.out = LineWriter(1, on_lost=_lost, on_broken=self._broken)
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
@@ -111,6 +120,7 @@ class _Session:
     def reader(self, submit: Callable[[AnyIntent], None]) -> Callable[[bytes], None]:
         """Takes the bytes of stdin and submits the intents in them."""
         lines = IntentLines()
+        self._submit = submit
 
         def feed(data: bytes) -> None:
             for asked in lines.feed(data):
@@ -132,7 +142,7 @@ class _Session:
                 return
             if not isinstance(message, ViewChanged | Levels):
                 self._print(message)
-                self._note(message)
+                self.note(message)
 
     def result(self) -> int:
         """The exit status; raises `CommandFailed` where the space was never entered."""
@@ -140,7 +150,8 @@ class _Session:
             raise self._failure
         return self._status
 
-    def _note(self, message: Message) -> None:
+    def note(self, message: Message) -> None:
+        """Draw the consequences of what has happened."""
         if not self._entering:
             return
         match message:
@@ -150,17 +161,18 @@ class _Session:
                 self.finished.set()
             case SpaceClosed(reason=reason):
                 if not self._joined and not self.stopping.is_set():
-                    self._fail(ExitStatus.REFUSED, reason)
+                    self.fail(ExitStatus.REFUSED, reason)
                 self.finished.set()
             case IntentRefused(reason=reason, intent=self._entering) if not self._joined:
-                self._fail(ExitStatus.REFUSED, reason)
+                self.fail(ExitStatus.REFUSED, reason)
             case Failed(message=reason, cause=cause) if cause in _STATUS_OF_CAUSE:
                 if not self._joined or cause == "internal":
-                    self._fail(_STATUS_OF_CAUSE[cause], reason)
+                    self.fail(_STATUS_OF_CAUSE[cause], reason)
 
-    def _fail(self, status: ExitStatus, reason: str) -> None:
+    def fail(self, status: ExitStatus, reason: str, *, leaving: bool = False) -> None:
+        """Nothing can come of it any more; `leaving` where the space is to be left first."""
         self._failure = self._failure or CommandFailed(status, reason)
-        self.finished.set()
+        (self.stopping if leaving else self.finished).set()
 
     def _broken(self) -> None:
         self._status = ExitStatus.BROKEN_PIPE

@@ -17,6 +17,7 @@ class ExitStatus(IntEnum):
     LISTEN = 8
     CONTROLLER = 9
     TERMINAL = 10
+    RECORDING = 11
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -33,6 +34,7 @@ MEANINGS = {
     ExitStatus.LISTEN: "cannot listen, or cannot open the store",
     ExitStatus.CONTROLLER: "the controller does not start or end, or runs with other options",
     ExitStatus.TERMINAL: "the terminal cannot show screens",
+    ExitStatus.RECORDING: "the recording could not begin, or had to end",
     ExitStatus.INTERRUPTED: "interrupted",
     ExitStatus.BROKEN_PIPE: "nobody reads the output any more",
 }
