@@ -83,7 +83,7 @@ class Member:
                 monotonic=time.monotonic,
                 rng=random.Random(self.number),
             )
-            forwarder = session._sound.forwarder
+            forwarder = session._parts.sound.forwarder
             play = forwarder._on_play
 
             def heard(origin: str, packet: OpusPacket) -> None:
@@ -106,11 +106,12 @@ class Member:
             "pubkey": self.pubkey,
             "joined": self.joined,
             "left": self.left or time.monotonic(),
-            "depth": session.state.tree.distance(self.pubkey)
-            if hasattr(session.state, "tree")
-            else 1,
+            "depth": session._parts.connections.depth,
             "packets": [[o, s, n] for (o, s), n in self.ear.packets.items()],
             "holes": self.ear.holes,
-            "moves": [list(x) for x in getattr(session._connections, "moves", ())],
+            "moves": [
+                [at, orphaned, why]
+                for at, _, why, orphaned in session._parts.connections.uplink.moves
+            ],
             "dropped": session.dropped,
         }

@@ -56,7 +56,7 @@ async def stage(
 
 
 def _in_mesh(who: Member, people: list[Member]) -> bool:
-    links = who.session._connections.links
+    links = who.session._parts.connections.links
     return all(other is who or other.pubkey in links for other in people)
 
 
