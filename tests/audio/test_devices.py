@@ -1,8 +1,10 @@
 import asyncio
 import itertools
 import json
+import signal
 import subprocess
 import sys
+import time
 import wave
 from pathlib import Path
 
@@ -51,6 +53,43 @@ say(over=True)
 """
 
 
+BOTH = """
+import asyncio, contextlib, json, sys
+from tui.audio.capture import open_capture
+from tui.audio.devices import list_devices
+from tui.audio.playback import open_playback
+from tui.audio.swap import Swap
+import msgspec
+
+def say(**words):
+    print(json.dumps(words), flush=True)
+
+async def main():
+    def told(who):
+        return lambda problem: say(who=who, problem=problem and str(problem))
+    def heard(packet):
+        say(level=packet.level)
+    def play(packet):
+        if speaker.current:
+            speaker.current.push("a", packet)
+    speaker = Swap(lambda spec: open_playback(spec, on_problem=told("speaker")), lambda *_: None)
+    mic = Swap(lambda spec: open_capture(spec, heard, on_problem=told("mic")), lambda *_: None)
+    async with speaker.running(), mic.running(), open_capture("tone:440", play):
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            who, _, spec = line.strip().partition(" ")
+            if who == "list":
+                say(devices=msgspec.to_builtins(await list_devices()))
+                continue
+            end = {"speaker": speaker, "mic": mic}[who]
+            end.want(spec)
+            await end.settled()
+            say(settled=who, refused=end.refused and str(end.refused))
+
+asyncio.run(main())
+say(over=True)
+"""
+
+
 class Child:
     """A process of ours beside a sound server; it ends when its input does."""
 
@@ -65,6 +104,15 @@ class Child:
                 if wanted(words):
                     return words
         raise AssertionError(await self.process.stderr.read())
+
+    async def does(self, command, seconds=20.0):
+        """Whether what it was told to use could not be used."""
+        await self.told(command)
+        return (await self.says(lambda words: "settled" in words, seconds))["refused"]
+
+    async def told(self, command):
+        self.process.stdin.write(command.encode() + b"\n")
+        await self.process.stdin.drain()
 
     async def ends(self):
         self.process.stdin.close()
@@ -135,10 +183,10 @@ def is_clean_tone(second):
     return power.min() > 0.15 and power.max() < 0.25 and near > 0.95
 
 
-async def hear_clean_second(pulse):
+async def hear_clean_second(pulse, speaker="speaker"):
     """Returns once the speaker has played a whole second of the tone."""
     recorder = await pulse.spawn(
-        *("parec", "--device=speaker.monitor", "--raw", "--format=s16le"),
+        *("parec", f"--device={speaker}.monitor", "--raw", "--format=s16le"),
         *("--rate=48000", "--channels=1", "--latency-msec=20"),
         stdout=subprocess.PIPE,
     )
@@ -164,16 +212,100 @@ async def test_speaker_is_heard(pulse, child):
 
 @pytest.mark.needs("pulseaudio", "pactl", "parec")
 async def test_lost_sound_server_comes_back(pulse, child):
-    speaker = await child(SPEAK, "default", pulse.env)
-    await speaker.says(works)
+    """Both directions, and soon, however long it was away."""
+    both = await child(BOTH, "", pulse.env)
+    for command in ("speaker default", "mic default"):
+        assert await both.does(command) is None
     await hear_clean_second(pulse)
-    pulse.server.kill()
-    await pulse.server.wait()
-    await speaker.says(fails)
-    await pulse.start()
-    await speaker.says(works)
+    for _ in range(2):
+        pulse.server.kill()
+        await pulse.server.wait()
+        for _ in range(4):  # "has stopped", "cannot be opened"; from now on it waits
+            await both.says(fails)
+        await pulse.start()
+        begun, back = time.monotonic(), set()
+        while len(back) < 2:
+            back.add((await both.says(works))["who"])
+        assert time.monotonic() - begun < 2  # the machine may be busy; 0.1 s where it is not
+        await hear_clean_second(pulse)
+    await both.says(lambda words: "level" in words)
+    await both.ends()
+
+
+async def plug_in(pulse):
+    """A speaker more, named headset; returns what unplugs it."""
+    process = await pulse.spawn(
+        *("pactl", "load-module", "module-null-sink", "norewinds=1", "sink_name=headset"),
+        *("rate=48000", "channels=1", "channel_map=mono"),
+        stdout=subprocess.PIPE,
+    )
+    number, _ = await process.communicate()
+    return "pactl", "unload-module", number.decode().strip()
+
+
+@pytest.mark.needs("pulseaudio", "pactl", "parec")
+async def test_devices_of_the_server_are_listed_and_used_by_name(pulse, child):
+    both = await child(BOTH, "", pulse.env)
+    assert await both.does("speaker default") is None
+    assert "headset" in await both.does("speaker headset")  # and the default stays
     await hear_clean_second(pulse)
+    await plug_in(pulse)
+    await both.told("list")
+    listed = (await both.says(lambda words: "devices" in words))["devices"]
+    names = {(device["kind"], device["name"]) for device in listed}
+    assert {("microphone", "mic"), ("speaker", "speaker"), ("speaker", "headset")} <= names
+    assert [d["name"] for d in listed if d["default"]] == ["mic", "speaker"]
+    assert await both.does("speaker headset") is None
+    await hear_clean_second(pulse, "headset")
+    assert await both.does("speaker speaker") is None
+    await hear_clean_second(pulse)
+    await both.ends()
+
+
+@pytest.mark.needs("pulseaudio", "pactl", "parec")
+async def test_a_named_device_is_replaced_by_the_default_until_it_is_back(pulse, child):
+    unplug = await plug_in(pulse)
+    speaker = await child(SPEAK, "headset", pulse.env)
+    await speaker.says(works)
+    await hear_clean_second(pulse, "headset")
+    await pulse.run(*unplug)
+    replaced = await speaker.says(lambda words: "default is used" in (words.get("problem") or ""))
+    assert "headset" in replaced["problem"]
+    await hear_clean_second(pulse)
+    await plug_in(pulse)
+    await speaker.says(works)
+    await hear_clean_second(pulse, "headset")
     await speaker.ends()
+
+
+@pytest.mark.needs("pulseaudio", "pactl", "parec")
+async def test_a_device_that_came_later_is_found_by_its_name(pulse, child):
+    """PortAudio has to be started anew for that; what plays meanwhile is there again at once."""
+    both = await child(BOTH, "", pulse.env)
+    for command in ("speaker default", "mic default"):
+        assert await both.does(command) is None
+    (pulse.folder / ".asoundrc").write_text("pcm.late { type pulse hint.description late }\n")
+    assert await both.does("mic late") is None
+    await hear_clean_second(pulse)
+    await both.ends()
+
+
+@pytest.mark.needs("pulseaudio", "pactl", "parec")
+async def test_a_sound_server_that_hangs_holds_up_nobody(pulse, child):
+    both = await child(BOTH, "", pulse.env)
+    for command in ("speaker default", "mic default"):
+        assert await both.does(command) is None
+    await hear_clean_second(pulse)
+    try:
+        for state, sign in (("stopped", fails), ("goes on", works), ("stopped", fails)):
+            number = signal.SIGSTOP if state == "stopped" else signal.SIGCONT
+            pulse.server.send_signal(number)
+            who = set()
+            while len(who) < 2:
+                who.add((await both.says(sign))["who"])
+        await both.ends()
+    finally:
+        pulse.server.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.needs("pulseaudio", "pactl")

@@ -32,6 +32,7 @@ _WATCH = 0.1  # seconds between looks at a stream
 _RETRY = (0.25, 5.0)  # seconds between attempts to get it back; doubled from first to last
 _RETURN = 3.0  # seconds between attempts to get the named device in place of the default
 _STEADY = 2.0  # seconds; what is lost sooner again has to wait
+_REPLACED = "the default is used meanwhile"
 _CLOSING = 2.0  # seconds that a device gets to close; then it is left to its thread
 _LISTING = 4.0  # seconds to tell which devices there are
 
@@ -68,10 +69,8 @@ class _Device:
             try:
                 if await self._use(on_block, report):
                     continue
-                problem = AudioUnavailable(f"the {self._kind} has stopped")
-            except AudioUnavailable as error:
-                problem = error
-            report(problem)
+            except AudioUnavailable as problem:
+                report(problem)
             if self._monotonic() - begun > _STEADY:
                 pause = _RETRY[0]  # it worked: try at once
             elif await self._wait(pause):
@@ -88,8 +87,11 @@ class _Device:
             opening = partial(stream.open, anew=not insist, insist=insist)
             try:
                 await in_thread(opening, "open-sound-device")
-                report(missing and DeviceReplaced(missing.reason, "the default is used meanwhile"))
-                return await self._until_over(stream, waiting=missing is not None)
+                report(missing and DeviceReplaced(missing.reason, _REPLACED))
+                again = await self._until_over(stream, missing is not None, report)
+                if not again:  # it may not even be possible to close it
+                    report(AudioUnavailable(f"the {self._kind} has stopped"))
+                return again
             except AudioUnavailable as problem:
                 missing = problem
             finally:
@@ -99,16 +101,27 @@ class _Device:
         assert missing is not None
         raise missing
 
-    async def _until_over(self, stream: Stream, *, waiting: bool) -> bool:
-        """Wait for the end of `stream`, or with `waiting` for the return of the named device."""
+    async def _until_over(self, stream: Stream, replaced: bool, report: Report) -> bool:
+        """Wait for the end of `stream`, or if it replaces the named device, for that one's return.
+
+        A sound server moves what plays on a device that is unplugged to another one, unasked.
+        """
         looked = self._monotonic()
         while stream.is_alive:
             await asyncio.sleep(_WATCH)
-            if waiting and self._monotonic() - looked > _RETURN:
-                again = Stream(self._kind, self._name, lambda block: None)
-                if await in_thread(again.can_open, "try-sound-device"):
+            if self._name is None or self._monotonic() - looked < _RETURN:
+                continue
+            named = Stream(self._kind, self._name, lambda block: None)
+            if replaced:
+                if await in_thread(named.can_open, "try-sound-device"):
                     return True
-                looked = self._monotonic()
+            elif stream.served:
+                offers = partial(sound_server.offers, self._kind, self._name)
+                if await in_thread(offers, "list-devices") is False:
+                    replaced = True
+                    reason = f"the {self._kind} {self._name!r} is gone"
+                    report(DeviceReplaced(reason, _REPLACED))
+            looked = self._monotonic()
         return stream.interrupted
 
     async def _wait(self, seconds: float) -> bool:

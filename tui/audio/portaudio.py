@@ -46,7 +46,8 @@ _streams: set["Stream"] = set()  # those that are open
 class Stream:
     """One PortAudio stream; `called` is when it last called back (monotonic seconds).
 
-    `interrupted`: it was ended by another one that needed PortAudio anew.
+    `interrupted`: it was ended by another one that needed PortAudio anew. `served`: its name is
+    that of a device of the sound server, which may move it to another one.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Stream:
     ) -> None:
         self.called = 0.0
         self.interrupted = False
+        self.served = False
         self._ended = False
         self._kind = kind
         self._name = name
@@ -112,6 +114,7 @@ class Stream:
     def _create(self, sounddevice: Any) -> Any:
         direction = "Input" if self._kind == "microphone" else "Output"
         device = _find(sounddevice, self._kind, self._name)
+        self.served = device != self._name
         most = sounddevice.query_devices(device, direction.lower())
         create = partial(
             getattr(sounddevice, f"{direction}Stream"),
@@ -123,7 +126,7 @@ class Stream:
             callback=self._call,
             finished_callback=self._finish,
         )
-        with _server_device(self._kind, self._name if device != self._name else None):
+        with _server_device(self._kind, self._name if self.served else None):
             try:
                 return create(channels=1)
             except sounddevice.PortAudioError as error:
@@ -218,10 +221,8 @@ def _find(sounddevice: Any, kind: Kind, name: str | None) -> str | None:
     if name is None:
         return None
     known = [entry["name"] for entry in sounddevice.query_devices()]
-    if name not in known and _SERVER in known:
-        served = sound_server.server_devices()
-        if served is not None and any(d.kind == kind and d.name == name for d in served):
-            return _SERVER
+    if name not in known and _SERVER in known and sound_server.offers(kind, name):
+        return _SERVER
     sounddevice.query_devices(name, "input" if kind == "microphone" else "output")
     return name
 

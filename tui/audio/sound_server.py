@@ -12,7 +12,7 @@ import struct
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -27,6 +27,9 @@ _PEER = struct.Struct("3i")  # pid, uid, gid: SO_PEERCRED
 
 Kind = Literal["microphone", "speaker"]
 
+_KINDS: tuple[Kind, ...] = ("microphone", "speaker")
+_WORDS = {"microphone": "source", "speaker": "sink"}
+
 
 class SoundDevice(msgspec.Struct, frozen=True):
     """A microphone or speaker to choose: `name` is its spec, `label` for people to read."""
@@ -39,7 +42,7 @@ class SoundDevice(msgspec.Struct, frozen=True):
 
 def variable(kind: Kind) -> str:
     """What the server's client library takes the name of a device from."""
-    return {"microphone": "PULSE_SOURCE", "speaker": "PULSE_SINK"}[kind]
+    return f"PULSE_{_WORDS[kind].upper()}"
 
 
 def socket_path() -> Path | None:
@@ -128,22 +131,33 @@ def _connect(seconds: float) -> socket.socket | None:
 
 def server_devices() -> list[SoundDevice] | None:
     """What the server offers, its own choice first of each kind; None where it cannot be asked."""
-    if shutil.which("pactl") is None or not is_up():
+    info = _ask("info")
+    if not isinstance(info, dict):
         return None
     found: list[SoundDevice] = []
-    try:
-        info = _ask("info")
-        for kind, what in (("microphone", "source"), ("speaker", "sink")):
-            default = info.get(f"default_{what}_name")
-            devices = [_device(kind, entry, default) for entry in _ask("list", f"{what}s")]
-            named = [device for device in devices if device is not None][:DEVICES]
-            found += sorted(named, key=lambda device: (not device.default, device.label))
-    except (OSError, ValueError, AttributeError, TypeError, subprocess.SubprocessError):
-        return None
+    for kind in _KINDS:
+        devices = _listed(kind, info.get(f"default_{_WORDS[kind]}_name"))
+        found += sorted(devices or [], key=lambda device: (not device.default, device.label))
     return found
 
 
-def _device(kind: Any, entry: dict[str, Any], default: object) -> SoundDevice | None:
+def offers(kind: Kind, name: str) -> bool | None:
+    """Whether the server has this device; None where it cannot be asked."""
+    devices = _listed(kind)
+    return None if devices is None else any(device.name == name for device in devices)
+
+
+def _listed(kind: Kind, default: object = None) -> list[SoundDevice] | None:
+    entries = _ask("list", f"{_WORDS[kind]}s")
+    if not isinstance(entries, list):
+        return None
+    devices = (_device(kind, entry, default) for entry in entries)
+    return [device for device in devices if device is not None][:DEVICES]
+
+
+def _device(kind: Kind, entry: object, default: object) -> SoundDevice | None:
+    if not isinstance(entry, dict):
+        return None
     name, label = entry.get("name"), entry.get("description")
     if not isinstance(name, str) or not is_name(name):
         return None
@@ -156,17 +170,24 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= SETTING_CHARS and text.isprintable() and text == text.strip()
 
 
-def _ask(*words: str) -> Any:
+def _ask(*words: str) -> object:
+    """What `pactl` says, None if nothing."""
+    if shutil.which("pactl") is None or not is_up():
+        return None
     # Numbers with a comma would be no JSON.
     environ = {k: v for k, v in os.environ.items() if k != "LC_ALL"} | {"LC_NUMERIC": "C"}
-    run = subprocess.run(  # noqa: S603
-        ["pactl", "--format=json", *words],  # noqa: S607  # where the user has it
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_ANSWER,
-        check=True,
-    )
-    if len(run.stdout) > SOUND_LIST_BYTES:
-        raise ValueError("too many devices")
-    return msgspec.json.decode(run.stdout)
+    try:
+        run = subprocess.run(  # noqa: S603
+            ["pactl", "--format=json", *words],  # noqa: S607  # where the user has it
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_ANSWER,
+            check=True,
+        )
+        if len(run.stdout) <= SOUND_LIST_BYTES:
+            said: object = msgspec.json.decode(run.stdout)
+            return said
+    except (OSError, ValueError, subprocess.SubprocessError):
+        pass
+    return None
