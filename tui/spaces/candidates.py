@@ -81,7 +81,7 @@ class Candidates:
             self._sorted = None
 
     def cells(self, depth: int) -> Iterator[tuple[float, Cell]]:
-        """Each cell with the least score in it, best first; of equals the nearer to the host."""
+        """Each cell with the least score in it, best first; of equals the nearer to the stage."""
         if self._sorted is None or self._depth != depth:
             self._depth = depth
             self._sorted = sorted(
@@ -99,7 +99,7 @@ class Candidates:
 
 
 def proximity(distance: int, depth: int) -> float:
-    """How near to the host, from 0 to 1."""
+    """How near to the stage, from 0 to 1."""
     return (depth - distance) / depth if depth else 1.0
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.config import limits
+from tui.spaces.candidates import Candidates
 from tui.spaces.events import ConnectionType
 
 MAX_DISTANCE = 32  # hops; a longer path is none, as no message about paths holds it
@@ -27,7 +28,7 @@ class Node:
     """Somebody who is here; `distance` is `None` without a path to the stage."""
 
     __slots__ = (
-        "bottleneck", "cell", "children", "distance", "outputs", "parent", "pubkey", "speaks",
+        "bottleneck", "cells", "children", "distance", "outputs", "parent", "pubkey", "speaks",
         "upload",
     )  # fmt: skip
 
@@ -40,7 +41,7 @@ class Node:
         self.children: dict[str, Node] = {}
         self.distance: int | None = None
         self.bottleneck = 0.0  # kbit/s for one output, the least on the way from the stage
-        self.cell: tuple[bool, int, int] | None = None
+        self.cells: tuple[tuple[Candidates, int, int], ...] = ()  # where it stands to be chosen
 
     @property
     def share(self) -> float:
@@ -147,7 +148,7 @@ class Graph:
         return max((hops for hops, number in enumerate(self._at_distance) if number), default=0)
 
     def distance(self, pubkey: str) -> int | None:
-        """Hops to the host: 0 for the host, 1 on the stage; `None` without a path."""
+        """How often the sound is passed on: 0 on the stage; `None` without a path."""
         node = self._nodes.get(pubkey)
         return node.distance if node else None
 
@@ -224,7 +225,7 @@ class Graph:
 
     def _where(self, node: Node) -> tuple[int | None, float]:
         if node.speaks:
-            return (0 if node.pubkey == self._host else 1), node.share
+            return 0, node.share
         parent = node.parent
         if parent is None or parent.distance is None or parent.distance >= MAX_DISTANCE:
             return None, 0.0

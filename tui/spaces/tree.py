@@ -1,7 +1,9 @@
 """Whom to listen to: the choices made from the graph of one space.
 
-A score has three parts: how near to the host, the least upload per output among those who pass
-the sound on up to the stage, and the share of outputs free. The same graph, however it was made,
+A score has three parts: how near to the stage, the least upload per output among those who pass
+the sound on from there, and the share of outputs free. Everybody on stage hears the others there
+without anybody between, so all of them are as near as the host: else every newcomer asks the host
+first (see `tests/load/simulate.py`). The same graph, however it was made,
 gives the same answers. Nothing here walks all nodes: the candidates are kept sorted.
 """
 
@@ -13,7 +15,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tui.spaces.candidates import GRAIN, Candidates, Weights, band_of, proximity, tie
+from tui.spaces.candidates import Candidates, Weights, band_of, proximity, tie
 from tui.spaces.graph import MAX_DISTANCE, Graph, Node
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CLEAR_GAIN", "Tree", "Weights", "choose_parent"]
 
 CLEAR_GAIN = 0.1  # of the score; for less nobody moves
-APART_LOOKS = 1_024  # candidates looked at for a path apart from another
+LOOKS = 1_024  # candidates looked at for a path apart from another
 
 
 class Tree(Graph):
@@ -33,6 +35,7 @@ class Tree(Graph):
         self._weights = weights
         self._room = Candidates(weights)
         self._full = Candidates(weights)
+        self._lasting = Candidates(weights)  # who has room, by what does not change with the load
 
     # -- choosing
 
@@ -48,8 +51,8 @@ class Tree(Graph):
             return 1.0
         if not self._may_serve(node) or (me is not None and me in node.ancestors()):
             return None
-        consumers = len(node.children) - (asking in node.children)
-        return self._score(node, consumers) if consumers < node.outputs else None
+        has_room = len(node.children) - (asking in node.children) < node.outputs
+        return self._score(node, asking) if has_room else None
 
     def choose(
         self,
@@ -60,27 +63,28 @@ class Tree(Graph):
         above: float = 0.0,
         full: bool = False,
     ) -> str | None:
-        """The best parent for `me`, whose score is at least `above`; `None` on the stage.
+        """The best parent for `me`, with a score above `above`; `None` on the stage.
 
         With `apart_from` somebody whose path does not lead through there, if one is found soon;
         with `full` also somebody without an output free, if all are.
         """
-        avoid = {*avoid, me}
         for room in (self._room, self._full) if full else (self._room,):
             for apart in (apart_from, "") if apart_from else ("",):
-                found = next(self._ranked(me, room, avoid, apart, above), None)
+                ranked = self._ranked(me, room, avoid, apart=apart, above=above)
+                found = next(ranked, None)
                 if found is not None:
                     return found
         return None
 
     def better(self, me: str, *, avoid: Collection[str] = ()) -> str | None:
-        """Somebody who is clearly better than the present parent; for less one does not move."""
+        """Somebody who is clearly better than the present parent, not counting the load: whoever
+        is served gains nothing by an idle parent. For less nobody moves."""
         node = self._nodes.get(me)
         parent = node.parent if node else None
         if parent is None or not self._may_serve(parent):
             return self.choose(me, avoid=avoid)
-        present = self._score(parent, len(parent.children) - 1)
-        return self.choose(me, avoid={*avoid, parent.pubkey}, above=present + CLEAR_GAIN)
+        above = self._quality(parent) + CLEAR_GAIN
+        return next(self._ranked(me, self._lasting, {*avoid, parent.pubkey}, above=above), None)
 
     def worst(self, asked: str, *, than: str, among: Collection[str] | None = None) -> str | None:
         """Whom a full node drops to serve `than`: who brings the least, if `than` brings more than
@@ -103,7 +107,7 @@ class Tree(Graph):
         self, full_node: str, asking: str, *, avoid: Collection[str] = (), most: int = 4
     ) -> tuple[str, ...]:
         """Who may have room for somebody whom a full node cannot take, best first."""
-        ranked = self._ranked(asking, self._room, {*avoid, full_node, asking}, "", 0.0)
+        ranked = self._ranked(asking, self._room, {*avoid, full_node})
         return tuple(islice(ranked, most))
 
     # -- scores
@@ -111,49 +115,56 @@ class Tree(Graph):
     def _may_serve(self, node: Node) -> bool:
         return node.outputs > 0 and node.distance is not None and node.distance < MAX_DISTANCE
 
-    def _own(self, node: Node, consumers: int) -> float:
-        """The parts of the score that are a node's own: network and load."""
-        weights = self._weights
-        network = min(1.0, node.bottleneck / weights.optimum_kbps)
-        load = max(-1.0, (node.outputs - consumers) / node.outputs)
-        return weights.network * network + weights.load * load
+    def _network(self, node: Node) -> float:
+        return self._weights.network * min(1.0, node.bottleneck / self._weights.optimum_kbps)
 
-    def _score(self, node: Node, consumers: int) -> float:
+    def _load(self, node: Node, consumers: int) -> float:
+        return self._weights.load * max(-1.0, (node.outputs - consumers) / node.outputs)
+
+    def _quality(self, node: Node) -> float:
+        """The score without the load."""
         assert node.distance is not None
         near = proximity(node.distance, self.depth)
-        return self._weights.proximity * near + self._own(node, consumers)
+        return self._weights.proximity * near + self._network(node)
+
+    def _score(self, node: Node, but: str = "") -> float:
+        """The score; `but` does not count as a consumer."""
+        return self._quality(node) + self._load(node, len(node.children) - (but in node.children))
 
     def _brings(self, node: Node) -> float:
         """What the tree gains by somebody: their outputs, up to half of it only if fast."""
         return node.outputs * (1 + min(1.0, node.share / self._weights.optimum_kbps)) / 2
 
     def _ranked(
-        self, me: str, room: Candidates, avoid: Collection[str], apart: str, above: float
+        self,
+        me: str,
+        room: Candidates,
+        avoid: Collection[str],
+        *,
+        apart: str = "",
+        above: float = 0.0,
     ) -> Iterator[str]:
+        """Candidates, best first."""
         own = self._nodes.get(me)
         if own is not None and own.speaks:
             return
         parent = own.parent if own else None
-        looks = APART_LOOKS
-        depth = self.depth
-
         below = own if own and own.children else None
+        looks = LOOKS if apart else len(self._nodes)
 
         def wanted(pubkey: str) -> bool:
             nonlocal looks
             looks -= 1
             node = self._nodes[pubkey]
-            if pubkey in avoid or node is parent or (apart and looks < 0):
-                return False
-            if above and self._score(node, len(node.children)) < above:
+            if looks < 0 or pubkey in avoid or node is own or node is parent:
                 return False
             return not (below or apart) or not self._leads_through(node, below, apart)
 
         present = self._with_room(me, parent, room) if parent else None
         if parent and present and (parent.pubkey in avoid or not self._is_apart(parent, apart)):
             present = None
-        for value, cell in room.cells(depth):
-            if value + GRAIN <= above or (apart and looks < 0):
+        for value, cell in room.cells(self.depth):
+            if value < above or looks <= 0:
                 break
             if parent and present and present >= (value, -cell.distance):
                 yield parent.pubkey
@@ -168,7 +179,7 @@ class Tree(Graph):
         if not self._may_serve(parent) or (consumers < parent.outputs) != (room is self._room):
             return None
         assert parent.distance is not None
-        band = band_of(self._own(parent, consumers))
+        band = band_of(self._network(parent) + self._load(parent, consumers))
         return room.value(parent.distance, band, self.depth), -parent.distance
 
     def _leads_through(self, node: Node, own: Node | None, apart: str) -> bool:
@@ -179,21 +190,21 @@ class Tree(Graph):
 
     def _moved(self, node: Node) -> None:
         """Put a node among the candidates where it belongs now."""
-        cell = None
+        cells: tuple[tuple[Candidates, int, int], ...] = ()
         if self._may_serve(node):
             assert node.distance is not None
-            consumers = len(node.children)
-            band = band_of(self._own(node, consumers))
-            cell = (consumers < node.outputs, node.distance, band)
-        if cell == node.cell:
+            consumers, network = len(node.children), self._network(node)
+            room = self._room if consumers < node.outputs else self._full
+            cells = ((room, node.distance, band_of(network + self._load(node, consumers))),)
+            if room is self._room:
+                cells = (*cells, (self._lasting, node.distance, band_of(network)))
+        if cells == node.cells:
             return
-        if node.cell is not None:
-            has_room, *where = node.cell
-            (self._room if has_room else self._full).remove(node.pubkey, *where)
-        if cell is not None:
-            has_room, *where = cell
-            (self._room if has_room else self._full).put(node.pubkey, *where)
-        node.cell = cell
+        for candidates, distance, band in node.cells:
+            candidates.remove(node.pubkey, distance, band)
+        for candidates, distance, band in cells:
+            candidates.put(node.pubkey, distance, band)
+        node.cells = cells
 
 
 def choose_parent(
