@@ -370,7 +370,7 @@ async def test_malformed_packets_of_a_peer_are_counted(
     path = one.peer._media._path
     for sequence, (first, kind, rest) in enumerate(
         (
-            (0x90, 96, b"\xbe\xde\0\1\x21\0\0\0"),  # a level of two bytes
+            (0x90, 96, b"\xbe\xde\0\1\x23\0\0\0"),  # an extension that is cut off
             (0x80, 7, b"sound"),  # another payload type
             (0x80, 96, b""),  # no frame
             (0xA0, 96, b"sound\xff"),  # more padding than there is

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
-from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import RtcpReceiverInfo, RtcpSrPacket, RtpPacket
+from aiortc.rtp import RtcpReceiverInfo, RtcpSrPacket
 
 from tui.audio.packet import RATE, SILENT_LEVEL, OpusPacket
 from tui.config import limits
 from tui.rtc.loss import Missing
+from tui.rtc.output import LEVEL_URI
+from tui.rtc.reception import Reception
+from tui.rtc.rtp import RtpPacket
 
 
 class Input:
@@ -33,13 +35,14 @@ class Input:
         self.received = 0
         self._slot = slot
         self._payload_type = parameters.codecs[0].payloadType
+        self._level_id = {x.uri: x.id for x in parameters.headerExtensions}.get(LEVEL_URI, -1)
         self._on_packet = on_packet
         self._ask = ask
         self._drops = drops
         self._ssrc: int | None = None
         self._missing = Missing()
-        self._statistics = StreamStatistics(RATE)
-        self._news = False
+        self._reception = Reception()
+        self._reported = 0
         self._report_ntp = 0
         self._report_at = 0.0
 
@@ -50,11 +53,11 @@ class Input:
             return
         if packet.ssrc != self._ssrc:
             self._ssrc = packet.ssrc
-            self._statistics = StreamStatistics(RATE)
+            self._reception = Reception()
+            self._reported = 0
             self._missing = Missing()
-        self._statistics.add(packet)
-        self._news = True
-        wanted = self._missing.arrived(packet.sequence_number, now)
+        self._reception.arrived(packet.sequence, packet.timestamp, now)
+        wanted = self._missing.arrived(packet.sequence, now)
         if wanted and self._ask is not None:
             self._ask(packet.ssrc, wanted)
         if not 0 < len(packet.payload) <= limits.OPUS_BYTES:
@@ -63,27 +66,27 @@ class Input:
             )
             return
         self.received += 1
-        level = packet.extensions.audio_level
+        level = packet.extensions.get(self._level_id)
         self._on_packet(
             self._slot,
             OpusPacket(
-                sequence=packet.sequence_number,
+                sequence=packet.sequence,
                 timestamp=packet.timestamp,
                 payload=packet.payload,
-                level=level[1] if level else SILENT_LEVEL,
-                marker=bool(packet.marker),
+                level=level[0] & 0x7F if level else SILENT_LEVEL,
+                marker=packet.marker,
             ),
         )
 
     @property
     def lost(self) -> int:
         """Packets of the present stream that never came, retransmissions taken off."""
-        return max(0, self._statistics.packets_lost) if self._ssrc is not None else 0
+        return max(0, self._reception.lost)
 
     @property
     def jitter(self) -> float:
         """Seconds by which arrivals of the present stream vary (RFC 3550, 6.4.1)."""
-        return self._statistics.jitter / RATE
+        return self._reception.jitter / RATE
 
     def sender_report(self, report: RtcpSrPacket) -> None:
         """Notes the other side's sender report, so that ours tells it the round trip."""
@@ -93,18 +96,18 @@ class Input:
 
     def receiver_report(self) -> RtcpReceiverInfo | None:
         """What arrived of this stream since the last report; None when nothing did."""
-        if self._ssrc is None or not self._news:
+        reception = self._reception
+        if self._ssrc is None or reception.received == self._reported:
             return None
-        self._news = False
+        self._reported = reception.received
         delay = time.monotonic() - self._report_at
         known = self._report_ntp and delay < 65_536
         return RtcpReceiverInfo(
             ssrc=self._ssrc,
-            fraction_lost=self._statistics.fraction_lost,
-            packets_lost=self._statistics.packets_lost,
-            highest_sequence=(self._statistics.cycles + (self._statistics.max_seq or 0))
-            & 0xFFFFFFFF,
-            jitter=self._statistics.jitter & 0xFFFFFFFF,
+            fraction_lost=reception.fraction_lost(),
+            packets_lost=reception.lost,
+            highest_sequence=reception.highest & 0xFFFFFFFF,
+            jitter=int(reception.jitter) & 0xFFFFFFFF,
             lsr=self._report_ntp if known else 0,
             dlsr=int(delay * 65_536) if known else 0,
         )

@@ -19,22 +19,21 @@ from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameter
 from aiortc.rtp import (
     RTCP_RTPFB,
     RTCP_RTPFB_NACK,
-    HeaderExtensionsMap,
     RtcpByePacket,
     RtcpPacket,
     RtcpReceiverInfo,
     RtcpRrPacket,
     RtcpRtpfbPacket,
     RtcpSrPacket,
-    RtpPacket,
     is_rtcp,
 )
 
 from tui.audio.packet import OpusPacket
 from tui.config import limits
 from tui.rtc.input import Input
-from tui.rtc.output import Output
+from tui.rtc.output import MEDIA_ID_URI, Output
 from tui.rtc.path import Path
+from tui.rtc.rtp import MalformedRtp, RtpPacket, parse_rtp
 from tui.rtc.srtp import Srtp
 
 log = logging.getLogger(__name__)
@@ -68,9 +67,9 @@ class Media:
         self.connection = dtls.transport._connection
         self._path = Path(dtls, self.connection, drops)
         self._opening: Srtp | None = None
-        self._extensions = HeaderExtensionsMap()
+        self._media_id_id = -1
         self._by_ssrc: dict[int, Input] = {}
-        self._by_media_id: dict[str, Input] = {}
+        self._by_media_id: dict[bytes, Input] = {}
         self._ssrc = 0  # of our reports, which need one even where we send nothing
         self._on_packet = on_packet
         self._heard = heard
@@ -148,10 +147,11 @@ class Media:
         ask = self._ask if self.answers_nack else None
         stream = Input(slot, parameters, self._deliver, ask, self.drops)
         self.inputs.append(stream)
-        self._extensions.configure(parameters)
+        ids = {x.uri: x.id for x in parameters.headerExtensions}
+        self._media_id_id = ids.get(MEDIA_ID_URI, -1)  # one for all lines, as they share a path
         self._by_ssrc.update(dict.fromkeys(stream.announced, stream))
         if stream.media_id:
-            self._by_media_id[stream.media_id] = stream
+            self._by_media_id[stream.media_id.encode()] = stream
 
     def _datagram(self, data: bytes, component: int) -> None:
         # aiortc ends a connection over an empty or a long datagram, from wherever it comes.
@@ -184,8 +184,8 @@ class Media:
 
     def _rtp(self, data: bytes) -> None:
         try:
-            packet = RtpPacket.parse(data, self._extensions)
-        except _MALFORMED:
+            packet = parse_rtp(data)
+        except MalformedRtp:
             self.drops["malformed RTP"] += 1
             return
         self._heard()
@@ -197,7 +197,7 @@ class Media:
 
     def _claim(self, packet: RtpPacket) -> Input | None:
         """Whose stream a new SSRC is: by its media id, or the only one that it can be."""
-        stream = self._by_media_id.get(packet.extensions.mid or "")
+        stream = self._by_media_id.get(packet.extensions.get(self._media_id_id, b""))
         if stream is None and len(self.inputs) == 1 and not self.inputs[0].announced:
             stream = self.inputs[0]
         if stream is None or len(self._by_ssrc) >= limits.MEDIA_IDS + len(self.inputs):

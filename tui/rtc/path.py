@@ -54,31 +54,38 @@ class Path:
         if packet is None:
             self._drops["not encrypted"] += 1
             return None
-        return packet if self.send(packet) else None
+        try:
+            self._sendto(packet, self._address)
+        except OSError as error:
+            self._failed(error)
+            return None
+        self.written += 1
+        return packet
 
     def write_rtcp(self, packet: bytes) -> None:
         """Encrypts and sends an RTCP packet."""
         if packet and (srtp := self._open(self._nominated.get(1))) is not None:
             try:
-                self.send(srtp.session.protect_rtcp(packet))
+                self._send(srtp.session.protect_rtcp(packet))
             except (pylibsrtp.Error, ValueError):
                 self._drops["not encrypted"] += 1
 
     def send_again(self, packet: bytes) -> None:
         """Sends what `write` returned once more."""
         if self._open(self._nominated.get(1)) is not None:
-            self.send(packet)
+            self._send(packet)
 
-    def send(self, packet: bytes) -> bool:
-        """Sends bytes that are encrypted already, on a path that is open."""
+    def _send(self, packet: bytes) -> None:
         try:
             self._sendto(packet, self._address)
         except OSError as error:
-            busy = isinstance(error, BlockingIOError)
-            self._drops["network busy" if busy else "network refused"] += 1
-            return False
-        self.written += 1
-        return True
+            self._failed(error)
+        else:
+            self.written += 1
+
+    def _failed(self, error: OSError) -> None:
+        busy = isinstance(error, BlockingIOError)
+        self._drops["network busy" if busy else "network refused"] += 1
 
     def _open(self, pair: CandidatePair | None) -> Srtp | None:
         """Finds the keys and the socket; None while there are none."""

@@ -5,6 +5,7 @@ encryption. Where its insides are not as we know them, they are used all the sam
 """
 
 import struct
+import threading
 from typing import Any
 
 import pylibsrtp
@@ -15,12 +16,24 @@ except ImportError:
     ffi = lib = None
 
 _HEADER = struct.Struct("!HHLL")
-_ROOM = 2048 - 256
+_ROOM = 1792
 """Bytes of the buffer that a packet may fill; what encryption adds stands behind it."""
 
 
+class _Scratch(threading.local):
+    """Where a thread's connections take turns: a buffer of each one's own is never in the cache."""
+
+    def __init__(self) -> None:
+        self.memory = ffi.new("char[]", _ROOM + 256)
+        self.buffer = ffi.buffer(self.memory)
+        self.length = ffi.new("int *")
+
+
+_scratch = _Scratch() if lib is not None else None
+
+
 class Srtp:
-    """Encrypts or decrypts; both return None for what cannot be. One at a time, in one thread."""
+    """Encrypts or decrypts, in the thread that made it; both return None for what cannot be."""
 
     __slots__ = ("_buffer", "_handle", "_length", "_memory", "session")
 
@@ -28,10 +41,9 @@ class Srtp:
         self.session = session  # also keeps the handle valid
         handle = getattr(session, "_srtp", None)
         self._handle: Any = handle[0] if lib is not None and handle is not None else None
-        if self._handle is not None:
-            self._memory = ffi.new("char[]", 2048)
-            self._buffer = ffi.buffer(self._memory)
-            self._length = ffi.new("int *")
+        if _scratch is not None:
+            self._memory, self._buffer = _scratch.memory, _scratch.buffer
+            self._length = _scratch.length
 
     def protect(
         self, kind: int, sequence: int, timestamp: int, ssrc: int, body: bytes
