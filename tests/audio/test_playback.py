@@ -59,7 +59,8 @@ async def test_two_people_are_both_heard(tmp_path, tone, encode):
                 playback.push(str(hertz), packet)
         playback.set_volume("1000", 0.5)
         await until(lambda: len(playback.stats()) == 2)
-        await until(lambda: all(s.counts.played >= 15 for s in playback.stats().values()))
+        # Something is made up behind the end, so all before it has been played.
+        await until(lambda: all(s.counts.concealed for s in playback.stats().values()))
     spectrum = np.abs(np.fft.rfft(read(path)))
     hertz = np.arange(len(spectrum)) * 48_000 / (2 * (len(spectrum) - 1))
     low = spectrum[(hertz > 420) & (hertz < 460)].max()

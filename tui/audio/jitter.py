@@ -305,7 +305,8 @@ class JitterBuffer:
         return Step(Kind.RECOVER, self._length, head.payload, self._wanted(lag))
 
     def _play(self, now: float) -> Step:
-        if self._may_leave_out(now):
+        if self._may_leave_out():
+            self._lags.shift(-self._waiting[0].samples / RATE)
             self._drop()
         if self._next is not None:
             self.counts.lost += self._waiting[0].sequence - self._next
@@ -316,7 +317,7 @@ class JitterBuffer:
         self.continuity.sounded(head.samples)
         return Step(Kind.DECODE, head.samples, head.payload, self._wanted(self._lag(head, now)))
 
-    def _may_leave_out(self, now: float) -> bool:
+    def _may_leave_out(self) -> bool:
         """Whether more waits than is aimed at and the first of it is a pause."""
         head = self._waiting[0]
         return (
@@ -324,7 +325,7 @@ class JitterBuffer:
             and head.level >= _QUIET_LEVEL
             and len(self._waiting) > 1
             and self._waiting[1].sequence == head.sequence + 1
-            and self._lag(head, now) > self.delay + _EXCESS + head.samples / RATE
+            and self._lags.least > self.delay + _EXCESS + head.samples / RATE
         )
 
     def _wanted(self, lag: float) -> int:
