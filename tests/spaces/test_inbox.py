@@ -1,5 +1,7 @@
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,10 @@ Publish = Callable[[LocalSigner, Draft], Awaitable[Event]]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 
+def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(work)
+
+
 class Mail:
     """An inbox of the guest, and what came out of it."""
 
@@ -29,6 +35,7 @@ class Mail:
             pool,
             on_event=lambda event, _signed: self.events.append(event),
             on_signal=self.signals.append,
+            spawn=spawn,
             now=lambda: self.now,
             monotonic=lambda: self.now,
         )

@@ -20,6 +20,7 @@ from tui.spaces.events import (
     SpaceRef,
     SpeakerPromoted,
 )
+from tui.spaces.links import Hint
 from tui.spaces.planner import Planner
 from tui.spaces.state import SpaceState
 
@@ -43,7 +44,7 @@ class Recorder:
     def __init__(self) -> None:
         self.links: dict[str, LinkStub] = {}
         self.refusals: OrderedDict[str, str] = OrderedDict()
-        self.hints: deque[str] = deque()
+        self.hints: deque[Hint] = deque()
         self.asked: list[tuple[str, ConnectionType]] = []
         self.stand_ins: list[str] = []
         self.dropped: list[tuple[str, str]] = []
@@ -264,7 +265,8 @@ def test_whom_a_refusal_names_is_asked_first_and_those_are_not_followed_forever(
     asked = scene.plan()
     while asked and len(scene.connections.asked) <= len(crowd):
         name = crowd[len(scene.connections.asked) - 1]
-        scene.connections.hints.extend([ANN, "f" * 64, name])  # ourselves, and who is not here
+        for who in (ANN, "f" * 64, name):  # ourselves, and who is not here
+            scene.connections.hints.append(Hint(who, scene.monotonic, False))
         scene.refused(asked[0][0])
         asked = scene.plan()
     assert [who for who, _ in scene.connections.asked] == [HOST, *crowd[: planner.REFERRALS]]

@@ -93,6 +93,9 @@ EARLY_REQUESTS = 64  # connection requests kept until the asker's JOIN or promot
 PATH = 32  # peers between somebody and the stage; eight outputs each reach everybody in seven
 MOVES = 256  # changes of parent remembered for those who measure
 ROSTER_PEOPLE = 300  # above that only who shows the roster hears of everybody who comes and goes
+NEAR = 300  # people whose words are asked for by name; 64 characters each, in one request
+NEAR_EVENTS = 200  # stored events of theirs, the newest; who is full says so when asked
+WANTED = 64  # people whose JOIN is looked up at a time
 INSTEAD = 4  # peers named in a refusal; who finds none of them free asks by what they know
 REFUSALS = 1_000  # peers remembered for having refused us
 

@@ -25,7 +25,7 @@ from tui.spaces.events import (
     Signal,
 )
 from tui.spaces.handshakes import Handshakes
-from tui.spaces.links import Link
+from tui.spaces.links import Hint, Link
 from tui.spaces.neighbours import Neighbours
 from tui.spaces.peers import Peers
 from tui.spaces.requests import FULL, NO_WAY, Requests
@@ -44,8 +44,9 @@ class Connections:
     """All connections of one session; `spawn` starts its tasks.
 
     `changed(pubkey, state)` hears of `connecting`, `connected`, `failed`, `closed`, and
-    `avoided(pubkey, why)` of whom our own settings keep us from asking; `unknown(pubkey)` of who
-    asks us and has not said to be here. `replan()` when another parent was taken, or is needed.
+    `avoided(pubkey, why)` of whom our own settings keep us from asking. `unknown(pubkey)` looks up
+    somebody of whom we know no JOIN, if that is of any use. `replan()` is called when another
+    parent was taken, or is needed.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Connections:
         changed: Callable[[str, str], None],
         avoided: Callable[[str, str], None],
         replan: Callable[[], None],
-        unknown: Callable[[str], None],
+        unknown: Callable[[str], bool],
         monotonic: Callable[[], float],
         nonce: Callable[[], str],
     ) -> None:
@@ -75,8 +76,9 @@ class Connections:
         self._nonce = nonce
         self.links: dict[str, Link] = {}
         self.refusals: OrderedDict[str, str] = OrderedDict()
-        self.hints: deque[str] = deque(maxlen=2 * limits.INSTEAD)
+        self.hints: deque[Hint] = deque(maxlen=2 * limits.INSTEAD)
         """Who may have room, as those say who have refused us."""
+        self._unknown = unknown
         self._closing = False
         self._peers = Peers(
             settings, spawn=spawn, packet=self._packet, message=self._message, lost=self._lost
@@ -159,11 +161,9 @@ class Connections:
 
     @property
     def depth(self) -> int | None:
-        """Our own hops to the host, by what the parent says; `None` without a way."""
-        host, way = self._state.space.host, self.neighbours.own_way
-        if self._me == host:
-            return 0
-        return None if way is None else len(way) + (not way or way[-1] != host)
+        """How often the sound is passed on to us, by what the parent says: 0 on the stage."""
+        way = self.neighbours.own_way
+        return None if way is None else len(way)
 
     @property
     def dropped(self) -> Counter[str]:
@@ -174,6 +174,11 @@ class Connections:
     def others(self) -> set[str]:
         """Everybody with whom we have a connection, or are making one."""
         return {*self.links, *self._handshakes.asking, *self._handshakes.serving}
+
+    @property
+    def near(self) -> set[str]:
+        """Those of `others`, and everybody between us and the stage."""
+        return {*self.others, *(self.neighbours.own_way or ())}
 
     def asks(
         self, other: str = "", connection: ConnectionType | None = None, *, standby: bool = False
@@ -263,7 +268,11 @@ class Connections:
         self._requests.forget(other)
         asked = other in self._handshakes.asking
         if asked or (link is not None and link.kind is LinkKind.PROVIDER):
-            self.hints.extendleft(who for who in reversed(event.instead) if who != self._me)
+            for who in reversed(event.instead):
+                known = self._state.peer(who) is not None
+                self.hints.appendleft(
+                    Hint(who, self._monotonic(), not known and self._unknown(who))
+                )
         attempt = next(self._handshakes.with_(other), None)
         if attempt is not None:
             if event.at >= attempt.agreed_at:

@@ -135,6 +135,8 @@ class SpaceAnnounced(SpaceEvent, frozen=True, kw_only=True):
     locked: bool = False
     locked_at: int = 0
     admitted: frozenset[str] = frozenset()
+    people: int = 0
+    """How many are here, as the host says."""
     recorders: tuple[str, ...] = ()
     """Who records, as the host sees it: for those who do not see every JOIN."""
     unrecorded: frozenset[str] = frozenset()

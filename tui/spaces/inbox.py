@@ -1,9 +1,14 @@
-"""What relays say about one space, checked, with a count of what was dropped and why."""
+"""What relays say about one space, checked, with a count of what was dropped and why.
+
+How much of a crowd is listened for is in `scope`; who is not heard of can be looked up (`want`).
+"""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+
+import msgspec
 
 from tui.config import limits
 from tui.nostr.event import Event
@@ -19,19 +24,22 @@ from tui.spaces.events import (
     SpaceRef,
     SpeechAsked,
 )
+from tui.spaces.scope import FIRST_LOOK, FRESH_SECONDS, GRAPH, PRESENCE, Scope, scope_of
 from tui.spaces.share import ROOM
 from tui.spaces.state import HAND_LIFETIME
+from tui.spaces.tasks import Spawn
 from tui.spaces.throttle import Throttle
 
 HISTORY_SECONDS = 3.0  # relays that take longer to send the past are not waited for
 HISTORY_GRACE = 0.2  # after the first relay has sent it, the others get so long
-FRESH_SECONDS = 60  # signalling older than that is a replay from a relay's store
 PATIENCE_SECONDS = 10  # who asked us before we came, and longer ago, does not wait any more
-PRESENCE_SECONDS = 3600  # JOINs without an end of their own count as long as a connection lives
 SIGNALS = 64  # of one peer to us at once, and then
 SIGNAL_SECONDS = 0.25  # one in so many seconds
 HANDS = 20  # requests to speak and to mute of one peer at once, and then
 HAND_SECONDS = 2.0  # one in so many seconds
+NEAR_SECONDS = 10.0  # between two requests that differ in who is near only
+WANT_SECONDS = 0.05  # who is wanted within this time is asked for at once
+WANT_AGAIN_SECONDS = 10.0  # somebody who was not found is not asked for again sooner
 
 
 class Inbox:
@@ -50,6 +58,7 @@ class Inbox:
         *,
         on_event: Callable[[SpaceEvent, Event], None],
         on_signal: Callable[[Signal], None],
+        spawn: Spawn,
         now: Callable[[], float],
         monotonic: Callable[[], float],
         access: AccessKey | None = None,
@@ -65,7 +74,16 @@ class Inbox:
         self._signals = Throttle(SIGNALS, SIGNAL_SECONDS, monotonic)
         self._hands = Throttle(HANDS, HAND_SECONDS, monotonic)
         self._handled: OrderedDict[str, None] = OrderedDict()
+        self._spawn = spawn
         self._subscriptions: list[Subscription] = []
+        self._scope = Scope(first=True)
+        self._crowd: Subscription | None = None
+        self._stored = Counter({PRESENCE: 0, GRAPH: 0})  # what has come of a first look
+        self._listened_at = 0.0
+        self._roster = False
+        self._wanted: set[str] = set()
+        self._asked = Throttle(1, WANT_AGAIN_SECONDS, monotonic)
+        self._monotonic = monotonic
         self._heard: list[asyncio.Event] = []
         self._arrivals: set[str] = set()
         self._past_over = False
@@ -79,33 +97,107 @@ class Inbox:
 
         Who may do what is asked for apart from who is there, so that no crowd keeps it from us.
         """
-        now, here = int(self._now()), (self._space.id,)
-        host = (self._space.host,)
+        here, host = (self._space.id,), (self._space.host,)
         of_space: dict[str, tuple[str, ...]] = {"s": here, "h": host}
         acts = [
             Filter(kinds=(events.CREATE_SPACE,), authors=host),
             Filter(kinds=events.LASTING_KINDS, tags=of_space),
-            Filter(kinds=events.SPEECH_KINDS, tags=of_space, since=now - FRESH_SECONDS),
             Filter(kinds=(ROOM,), authors=host, tags={"d": here}),
         ]
-        crowd = [
-            Filter(kinds=events.PRESENCE_KINDS, tags=of_space, since=now - PRESENCE_SECONDS),
-            Filter(kinds=events.GRAPH_KINDS, tags=of_space, since=now - events.CONNECTION_LIFETIME),
-        ]
-        recent = now - FRESH_SECONDS
+        recent = int(self._now()) - FRESH_SECONDS
         to_us: dict[str, tuple[str, ...]] = {"s": here, "p": (self._me,)}
         ours = Filter(
             kinds=(events.RESERVE_CONNECTION,), authors=(self._me,), tags={"s": here}, since=recent
         )
         signals = [Filter(kinds=events.SIGNAL_KINDS, tags=to_us, since=recent), ours]
         self._subscribe(acts, self._receive)
-        self._subscribe(crowd, self._receive)
+        self._listen(self._scope)
         self._subscribe(signals, self._receive_signal)
 
     def close(self) -> None:
         """Hear no more."""
-        for subscription in self._subscriptions:
-            subscription.close()
+        for subscription in (*self._subscriptions, self._crowd):
+            if subscription is not None:
+                subscription.close()
+
+    # -- how widely
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether not all of the crowd is heard."""
+        return not self._scope.edges
+
+    def show_roster(self, on: bool) -> None:
+        """Somebody looks at who is here: hear everybody come and go, also in a crowd."""
+        self._roster = on
+
+    def look(self, *, people: int, moderates: bool, near: Iterable[str]) -> None:
+        """Listen as widely as is fit for so many people: call it once a second.
+
+        `near` are those who are to be heard in any case, the most important first.
+        """
+        if not self._past_over or self._crowd is None:
+            return
+        scope = scope_of(
+            people=people,
+            was_narrow=self.is_narrow,
+            roster=self._roster,
+            moderates=moderates,
+            near=tuple(dict.fromkeys((self._me, *near))),
+        )
+        if self._scope.first and scope == Scope() and max(self._stored.values()) < FIRST_LOOK:
+            self._scope = scope  # all has come that there is
+        same = msgspec.structs.replace(scope, near=()) == msgspec.structs.replace(
+            self._scope, near=()
+        )
+        patient = self._monotonic() - self._listened_at < NEAR_SECONDS
+        if scope != self._scope and not (same and patient):
+            self._listen(scope)
+
+    def want(self, pubkey: str) -> bool:
+        """Look up the JOIN of somebody who is not heard of; false if all are, or not again yet."""
+        if self._scope.everybody or len(self._wanted) >= limits.WANTED:
+            return False
+        if pubkey not in self._wanted:
+            if not self._asked.allows(pubkey):
+                return False
+            self._wanted.add(pubkey)
+            if len(self._wanted) == 1:
+                self._spawn(self._fetch_wanted())
+        return True
+
+    async def _fetch_wanted(self) -> None:
+        await asyncio.sleep(WANT_SECONDS)
+        wanted, self._wanted = tuple(sorted(self._wanted)), set()
+        here: dict[str, tuple[str, ...]] = {"s": (self._space.id,)}
+        joins = Filter(kinds=events.PRESENCE_KINDS, authors=wanted, tags=here)
+        for event in await self._pool.fetch([joins], timeout=HISTORY_SECONDS, relays=self._relays):
+            self._receive(event, "")
+
+    def _listen(self, scope: Scope) -> None:
+        """Ask relays anew for the crowd; what was asked before ends only then."""
+        before, self._scope = self._crowd, scope
+        self._listened_at = self._monotonic()
+        heard = asyncio.Event()
+        filters = scope.filters(self._space, int(self._now()))
+        self._crowd = self._pool.subscribe(
+            filters,
+            self._receive_of_crowd,
+            on_eose=lambda _url: heard.set(),
+            relays=self._relays,
+            page=True,
+        )
+        if before is None:
+            self._heard.append(heard)
+        else:
+            before.close()
+
+    def _receive_of_crowd(self, event: Event, relay: str) -> None:
+        if self._scope.first:
+            self._stored[PRESENCE if event.kind in events.PRESENCE_KINDS else GRAPH] += 1
+        self._receive(event, relay)
+
+    # -- the past
 
     async def hear_past(self) -> bool:
         """Wait for the first relay's past, and a moment for the others'; false if none came.

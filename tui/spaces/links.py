@@ -1,4 +1,6 @@
-"""A connection that is up, as the parts that use it see it."""
+"""A connection that is up, and one that may come to be, as the parts that use them see them."""
+
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,3 +27,11 @@ class Link(msgspec.Struct):
     """Of a provider: packets of sound that have come."""
     told: bool = True
     """Of a provider: what we have last told it of that."""
+
+
+class Hint(NamedTuple):
+    """Somebody who was named to us at that monotonic second, and may still be looked up."""
+
+    pubkey: str
+    at: float
+    wanted: bool

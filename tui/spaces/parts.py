@@ -24,6 +24,7 @@ from tui.spaces.observer import Observer
 from tui.spaces.planner import Planner
 from tui.spaces.quality import Meter, Place, Quality
 from tui.spaces.recording import SpaceRecording
+from tui.spaces.roles import Role
 from tui.spaces.roster import Roster
 from tui.spaces.settings import SessionSettings
 from tui.spaces.share import room_address
@@ -34,6 +35,8 @@ from tui.spaces.tasks import Tasks
 from tui.spaces.visit import Visit
 from tui.spaces.wire import Wire
 from tui.spaces.writer import Writer
+
+AROUND_SECONDS = 1.0  # between two looks at how many are here, and what to listen for
 
 
 class Ears(Protocol):
@@ -157,7 +160,7 @@ class Parts:
             changed=ears.connection_changed,
             avoided=self.notices.avoided,
             replan=lambda: ears.touch(""),
-            unknown=lambda _pubkey: None,
+            unknown=self._want,
             monotonic=monotonic,
             nonce=lambda: f"{rng.getrandbits(64):016x}",
         )
@@ -167,6 +170,7 @@ class Parts:
             pool,
             on_event=ears.receive,
             on_signal=self.connections.handle,
+            spawn=self.tasks.spawn,
             now=now,
             monotonic=monotonic,
             access=self.access,
@@ -202,16 +206,38 @@ class Parts:
             depth=connections.depth,
             outputs_used=outputs_used(links.values()),
             outputs_max=self._outputs,
-            parent=connections.parent,
+            parent="" if connections.uplink.needs_parent else connections.parent,
             standby=connections.standby,
             alone=not any(state.is_present(other, now) for other in others),
         )
         return self.meter.look(self._monotonic(), links, concealed(self.sound.stats()), place)
 
+    def _want(self, pubkey: str) -> bool:
+        return self.inbox.want(pubkey)
+
+    @property
+    def people(self) -> int:
+        """How many are here: as many as we know of, or as the host says, who hears of everybody."""
+        announced = self.state.announced
+        return max(len(self.state.tree), announced.people if announced is not None else 0)
+
+    def look_around(self) -> None:
+        """Listen as widely as is fit for so many people."""
+        stage = sorted(self.state.speaking)
+        self.inbox.look(
+            people=self.people,
+            moderates=self.state.role_of(self.wire.me) >= Role.COHOST,
+            near=(*stage, *sorted(self.connections.near)),
+        )
+
     async def watch(self) -> None:
-        """Look at our neighbours in the tree, again and again."""
+        """Look at our neighbours in the tree, and now and then around, again and again."""
+        looked_at = 0.0
         while True:
             self.tasks.guard(self.connections.tick)
+            if self._monotonic() - looked_at > AROUND_SECONDS:
+                looked_at = self._monotonic()
+                self.tasks.guard(self.look_around)
             await asyncio.sleep(self.connections.pause)
 
     def name_of(self, pubkey: str) -> str:

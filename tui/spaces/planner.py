@@ -16,6 +16,7 @@ MESH_GRACE = 2.0  # the higher pubkey waits so long for the lower one to ask
 DEMOTED_GRACE = 10.0  # a link to somebody off the stage lingers so long, until another is made
 STANDBY_SECONDS = 3.0  # a parent works for so long, and up to twice that, before there is a second
 LOOK_SECONDS = 30.0  # between two looks for a better parent, and up to half as long again
+HINT_SECONDS = 1.0  # for the JOIN of somebody who was named to us to be looked up
 REFERRALS = 16  # in a row that are followed: those who refer to one another must not lead us on
 
 
@@ -106,8 +107,8 @@ class Planner:
 
     def _choose_parent(self) -> str | None:
         tree, me, here = self._state.tree, self._me, self._taken(in_need=True)
-        referred = self._follow(here)
-        if referred is not None:
+        referred, waits = self._follow(here)
+        if referred or waits:
             return referred
         resting = self._refusals.resting() | here
         lately = self._refusals.lately() | here
@@ -117,18 +118,23 @@ class Planner:
             or tree.choose(me, avoid=resting, full=True)
         )
 
-    def _follow(self, here: set[str]) -> str | None:
-        """Whom those name who have refused us, one after the other."""
+    def _follow(self, here: set[str]) -> tuple[str | None, bool]:
+        """Whom those name who have refused us, one after the other; true while one is looked up."""
         hints, avoid = self._connections.hints, self._refusals.lately() | here
+        late = self._monotonic() - HINT_SECONDS
         while hints and self._followed < REFERRALS:
-            other = hints.popleft()
-            present = self._state.is_present(other, self._now())
-            if present and other != self._me and other not in avoid:
-                self._followed += 1
-                return other
+            other, at, wanted = hints[0]
+            if other != self._me and other not in avoid:
+                if self._state.is_present(other, self._now()):
+                    hints.popleft()
+                    self._followed += 1
+                    return other, False
+                if wanted and at > late and self._state.peer(other) is None:
+                    return None, True
+            hints.popleft()
         hints.clear()
         self._followed = 0
-        return None
+        return None, False
 
     def _improve(self) -> None:
         """With a parent: see to a standby, and to whether there is a better parent."""

@@ -46,7 +46,7 @@ class Requests:
         neighbours: Neighbours,
         accept: Callable[[ConnectionReserved], None],
         refuse: Callable[[str, str], None],
-        unknown: Callable[[str], None],
+        unknown: Callable[[str], bool],
         drops: Counter[str],
         monotonic: Callable[[], float],
     ) -> None:
@@ -138,9 +138,9 @@ class Requests:
             self._accept(event)
         elif last or reason in (FULL, NO_WAY, LOOP, SEALED_ONLY) or self._state.is_barred(other):
             self._refuse(other, reason)
+        elif self._state.peer(other) is None and self._unknown(other) and self.is_full_for(other):
+            self._refuse(other, FULL)  # whoever it is
         else:
-            if self._state.peer(other) is None:
-                self._unknown(other)
             self._early[other] = self._wire.now(), event
             while len(self._early) > limits.EARLY_REQUESTS:
                 self._early.popitem(last=False)

@@ -208,6 +208,7 @@ def read_announcement(event: Event) -> SpaceAnnounced:
         if locked
         else 0,
         admitted=_admitted(event) if locked else frozenset(),
+        people=min(_number(event, "current_participants"), limits.PARTICIPANTS_CLAIMED),
         recorders=_first(filter(is_pubkey, event.values("recording")), limits.ROOM_RECORDERS),
         unrecorded=frozenset(
             _first(filter(is_pubkey, event.values("unrecorded")), limits.ROOM_STAGE)

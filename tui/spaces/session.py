@@ -102,7 +102,7 @@ class SpaceSession:
 
     def _offer_acts(self) -> None:
         """What the user wants of others and of the stage is for the parts that do it."""
-        act, speech, roster = self._moderator, self._speech, self._roster
+        act, speech, roster, inbox = self._moderator, self._speech, self._roster, self._inbox
         self.promote, self.promote_cohost, self.demote = act.promote, act.promote_cohost, act.demote
         self.deny, self.defer, self.later = act.deny, act.defer, act.later
         self.remove, self.pardon, self.invite = act.remove, act.pardon, act.invite
@@ -111,8 +111,8 @@ class SpaceSession:
         self.accept_invite, self.decline_invite = speech.accept, speech.decline
         self.is_present, self.hand_since = roster.is_present, roster.hand_since
         self.name_of, self.link_state = self._parts.name_of, self._connections.status
-        self.is_talking, self.is_muted = self.sound.is_talking, speech.is_muted
-        self.mute, self.is_plain = speech.mute, self._wire.is_plain
+        self.is_talking, self.is_plain = self.sound.is_talking, self._wire.is_plain
+        self.is_muted, self.mute, self.show_roster = speech.is_muted, speech.mute, inbox.show_roster
 
     # -- reading
 
