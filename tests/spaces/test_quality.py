@@ -67,6 +67,12 @@ def test_without_a_connection_the_sound_is_lost_only_if_there_was_any() -> None:
     assert meter.look(4.0, {}, 0.0, HEARD).badge == ""
 
 
+def test_a_parent_that_brings_nothing_is_none_however_good_the_line() -> None:
+    meter = Meter()
+    meter.look(0.0, {"p": GOOD}, 0.0, HEARD)
+    assert meter.look(1.0, {"p": GOOD}, 0.0, HEARD._replace(parent="")).badge == "lost"
+
+
 def test_alone_on_stage_it_is_about_those_who_hear_us() -> None:
     meter, alone = Meter(), Place(depth=0, outputs_used=1, outputs_max=8, alone=True)
     child = GOOD._replace(kind="child", loss=0.2)

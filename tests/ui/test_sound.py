@@ -88,7 +88,7 @@ async def test_all_connections_with_their_numbers(start) -> None:
     )
     async with start(msgspec.structs.replace(samples.space(), quality=quality)) as ui:
         await ui.press("C")
-        await ui.see("▄ fair, 5 % lost", "2 hops to the host · you send to 1 of 8 at most")
+        await ui.see("▄ fair, 5 % lost", "2 hops to the host · you send to 1 of at most 8")
         await ui.see("in reserve: Luca", "▄ fair  you hear", "5 % lost · RTT 40 ms · jitter 5 ms")
         await ui.see("▆ good  reserve", "RTT 120 ms · jitter 0 ms · TURN")
         await ui.see("▂ poor  hears you", "20 % lost · jitter 10 ms")

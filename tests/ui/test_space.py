@@ -462,7 +462,8 @@ async def test_a_wide_screen_has_all_numbers(start) -> None:
         (Hearing(lost=True), {"ada": "connecting"}, "✗ lost  sound lost, moving to ada…"),
         (Hearing(lost=True), {}, "sound lost, looking for somebody else"),
         (Hearing(lost=True, asked=4), {}, "sound lost, waiting for a place (asked 4 people)"),
-        (Hearing(asked=1), {}, "waiting for a place (asked 1 person)"),
+        (Hearing(asked=2), {}, "waiting for a place (asked 2 people)"),
+        (Hearing(lost=True, asked=1), {"ada": "failed"}, "sound lost, no connection to ada"),
     ],
 )
 async def test_what_is_done_about_lost_sound(start, hearing, links, says) -> None:
@@ -504,7 +505,7 @@ async def test_without_a_relay_the_next_attempt_is_counted_down(start) -> None:
     }
     first = msgspec.structs.replace(samples.space(), relays=gone)
     async with start(first, now=lambda: clock[0]) as ui:
-        assert "no relay is connected; sound goes on, next try in 7 s — t" in ui.line("problem")
+        assert "no relay is connected, sound goes on; next try in 7 s — t" in ui.line("problem")
         clock[0] += 3
         await ui.see("next try in 4 s")
         ui.change(relays={"wss://a.example": RelayView("wss://a.example", "connected")})

@@ -91,7 +91,8 @@ class SoundBoard:
         told = QualityChanged(
             *(getattr(quality, name) for name in QualityChanged.__struct_fields__)
         )
-        if told != self._told and at - self._told_at >= limits.QUALITY_TOLD_SECONDS:
+        known = bool(quality.badge) or self._told is not None
+        if known and told != self._told and at - self._told_at >= limits.QUALITY_TOLD_SECONDS:
             self._told, self._told_at = told, at
             self._board.occurred(told)
 

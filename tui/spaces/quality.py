@@ -38,7 +38,6 @@ _STEPS: Final[dict[Measure, float]] = {
 }
 _MOST: Final = 60.0  # of any of them; what is worse is not more to be pitied
 _GRADES: Final[tuple[Grade, ...]] = ("good", "fair", "poor", "lost")
-_BRINGS_SOUND: Final = ("mutual", "parent")
 
 
 class Reading(NamedTuple):
@@ -57,7 +56,8 @@ class Reading(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where we are in the tree. `depth` counts the hops to the host; `alone` says that there is
+    """Where we are in the tree. `parent` is empty, too, for one that is connected and brings
+    nothing. `depth` counts the hops to the host; `alone` says that there is
     nobody from whom sound could come."""
 
     depth: int | None = None
@@ -117,9 +117,9 @@ class Meter:
         for other in self._links.keys() - links.keys():
             del self._links[other]
         told = tuple(self._link(at, other, links[other]) for other in sorted(links))
-        sources = [link for link in told if link.kind in _BRINGS_SOUND]
+        sources = [x for x in told if x.kind == "mutual" or x.pubkey == place.parent]
         if place.alone:
-            sources = [link for link in told if link.kind == "child"]
+            sources = [x for x in told if x.kind == "child"]
         self._connected = bool(sources) or (self._connected and not place.alone)
         heard = _number(self._sound, "concealed").look(at, concealed)
         if not sources:

@@ -49,12 +49,13 @@ def _search(view: View, space: SpaceView) -> Parts:
     for person in others:
         if person.link == "connecting":
             return [("moving to " if again else "connecting to ", "muted"), *_named(person)]
-    if asked := space.hearing.asked:
-        people = f"{asked} {'person' if asked == 1 else 'people'}"
-        return [("waiting for a place ", "warn"), (f"(asked {people})", "muted")]
-    for person in others:
-        if person.link == "failed":
-            return [("no connection to ", "bad"), (name_of(person), ""), (", trying on", "muted")]
+    asked = space.hearing.asked
+    failed = [person for person in others if person.link == "failed"]
+    if asked > 1:
+        return [("waiting for a place ", "warn"), (f"(asked {asked} people)", "muted")]
+    if failed or asked:
+        whom = name_of(failed[0]) if failed else "who was asked"
+        return [("no connection to ", "bad"), (whom, ""), (", trying on", "muted")]
     if again:
         return [("looking for somebody else to hear it from", "muted")]
     return [("no sound yet, looking for somebody to hear it from", "muted")]
@@ -145,7 +146,7 @@ def summary_rows(view: View) -> list[Parts]:
     if quality.depth is not None:
         hops = f"{quality.depth} hop{'' if quality.depth == 1 else 's'}"
         place.append(f"{hops} to the host")
-    place.append(f"you send to {quality.outputs_used} of {quality.outputs_max} at most")
+    place.append(f"you send to {quality.outputs_used} of at most {quality.outputs_max}")
     if quality.standby:
         name = name_of(view.participants.get(quality.standby), quality.standby)
         place.append(f"in reserve: {name}")
@@ -170,8 +171,11 @@ def out_of_touch(view: View, now: float) -> str:
     relays = view.relays.values()
     if not relays or any(relay.state == "connected" for relay in relays):
         return ""
+    linked = any(person.link == "connected" for person in view.participants.values())
+    lost = view.space is not None and view.space.hearing.lost
+    goes_on = ", sound goes on" if linked and not lost else ""
     tries = [relay.retry_at for relay in relays if relay.state == "waiting"]
     if not tries or len(tries) < len(relays):
-        return f"{WARNING} no relay is connected, trying now; sound goes on"
+        return f"{WARNING} no relay is connected{goes_on}; trying now"
     wait = max(0, round(min(tries) - now))
-    return f"{WARNING} no relay is connected; sound goes on, next try in {wait} s — t tries now"
+    return f"{WARNING} no relay is connected{goes_on}; next try in {wait} s — t tries now"
