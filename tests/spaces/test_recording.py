@@ -214,6 +214,8 @@ async def test_who_comes_later_is_told_and_hears_the_chime(
     await until(lambda: first.diary.joins)
     first.session.recording.start(tmp_path, separate=False)
     await until(lambda: ours(first))
-    second = await sit(guest)
+    heard = tmp_path / "heard.wav"
+    second = await sit(guest, speaker=f"file:{heard}")
     await until(lambda: (first.me, "started", "", "") in second.diary.recordings)
     assert second.diary.joins
+    await until(lambda: seconds_of(heard, 880) >= 0.1)

@@ -185,7 +185,8 @@ class Recording:
 
     def drop(self, origin: str) -> None:
         """Leave a voice out from now on, and what of it is not written yet."""
-        self._inbox.append((Voice(origin, ""), None, 0.0))
+        if len(self._inbox) < 2 * limits.RECORDING_INBOX:
+            self._inbox.append((Voice(origin, ""), None, 0.0))
 
     def stop(self) -> None:
         """Write what is left: `run` returns soon."""
