@@ -228,6 +228,7 @@ async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Callable[...
             create: SpaceCreation | None = None,
             urls: tuple[str, ...] = (),
             outputs: int = 3,
+            upload_kbps: int = 0,
             now: Callable[[], float] = time.time,
             created: SpaceCreated | None = None,
             **settings: Any,
@@ -240,7 +241,7 @@ async def sit(relay: RelayServer, space: SpaceRef) -> AsyncIterator[Callable[...
                 signer=signer,
                 pool=pool,
                 settings=SessionSettings(
-                    metrics=Metrics(max_audio_outputs=outputs),
+                    metrics=Metrics(max_audio_outputs=outputs, upload_kbps=upload_kbps),
                     peer=PeerSettings(loopback=True),
                     **(common | settings),
                 ),
