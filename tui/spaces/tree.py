@@ -9,19 +9,13 @@ gives the same answers. Nothing here walks all nodes: the candidates are kept so
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from tui.spaces.candidates import Candidates, Weights, band_of, proximity, tie
 from tui.spaces.graph import MAX_DISTANCE, Graph, Node
 
-if TYPE_CHECKING:
-    from tui.spaces.state import SpaceState
-
-__all__ = ["CLEAR_GAIN", "Tree", "Weights", "choose_parent"]
+__all__ = ["CLEAR_GAIN", "Tree", "Weights"]
 
 CLEAR_GAIN = 0.1  # of the score; for less nobody moves
 LOOKS = 1_024  # candidates looked at for a path apart from another
@@ -205,29 +199,3 @@ class Tree(Graph):
         for candidates, distance, band in cells:
             candidates.put(node.pubkey, distance, band)
         node.cells = cells
-
-
-def choose_parent(
-    state: SpaceState, me: str, now: float, avoid: Collection[str] = (), *, full: bool = False
-) -> str | None:
-    """The pubkey of the best parent on stage for `me`, or `None`."""
-    consumers = Counter(
-        edge.asked for edge in state.edges(now) if edge.type == "consumer" and edge.asking != me
-    )
-    best: tuple[float, bytes, str] | None = None
-    for candidate in state.speaking:
-        peer = state.peer(candidate)
-        if (
-            candidate == me
-            or candidate in avoid
-            or not state.is_present(candidate, now)
-            or not peer
-        ):
-            continue
-        outputs = peer.metrics.max_audio_outputs
-        if outputs == 0 or (consumers[candidate] >= outputs and not full):
-            continue
-        load = (outputs - consumers[candidate]) / outputs
-        tied = hashlib.sha256(f"{me}{candidate}".encode()).digest()
-        best = max(best or (load, b"", ""), (load, tied, candidate))
-    return best[2] if best else None
