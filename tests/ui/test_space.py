@@ -7,6 +7,7 @@ from tui.controller.intents import (
     LowerHand,
     Mute,
     RequestSpeech,
+    ShowRoster,
 )
 from tui.controller.messages import (
     IntentRefused,
@@ -516,3 +517,22 @@ async def test_a_host_who_is_away(start) -> None:
     async with start(samples.space()) as ui:
         ui.change_person("Amina Okafor", away=True, present=False)
         await ui.see("○ the host is away")
+
+
+async def test_in_a_crowd_the_audience_is_counted_and_heard_only_where_it_is_looked_at(
+    start,
+) -> None:
+    async with start(samples.space(crowd=1204)) as ui:
+        assert " 2 Audience 1200 " in ui.text()
+        assert ui.intents == []
+        await ui.press("2")
+        await ui.until(lambda: ui.intents == [ShowRoster(True)])
+        await ui.press("q")
+        await ui.asked(ShowRoster(True), ShowRoster(False))
+
+
+async def test_in_a_small_space_everybody_is_heard_anyway(start) -> None:
+    async with start(samples.space()) as ui:
+        await ui.press("2", "1")
+        await ui.see(" 2 Audience 18 ")
+        assert ui.intents == []

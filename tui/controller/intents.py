@@ -8,40 +8,40 @@ from typing import Literal
 
 import msgspec
 
+from tui.controller.key_intents import (
+    CancelLogin,
+    ForgetAccount,
+    Intent,
+    OfferNostrConnect,
+    SaveKey,
+    UseAccount,
+    UseBunker,
+    UseKey,
+    UseKeyFile,
+    UseThrowawayKey,
+    UseWords,
+    WithPassword,
+)
 
-class Intent(msgspec.Struct, frozen=True, tag_field="do", forbid_unknown_fields=True):
-    """Base of all intents."""
-
-
-class UseThrowawayKey(Intent, frozen=True, tag="use_throwaway_key"):
-    """Make a key that lives only as long as the controller."""
-
-
-class UseKey(Intent, frozen=True, tag="use_key"):
-    """Sign with this secret (nsec, 64 hex digits, or ncryptsec with its password), kept in memory
-    only."""
-
-    secret: str
-    password: str = ""
-
-    def __repr__(self) -> str:
-        return "UseKey(...)"
-
-    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
-        return [("secret", "...")]
-
-
-class UseKeyFile(Intent, frozen=True, tag="use_key_file"):
-    """Sign with the secret in this file (mode 0600, nsec, hex, or ncryptsec with its password)."""
-
-    path: str
-    password: str = ""
-
-    def __repr__(self) -> str:
-        return f"UseKeyFile({self.path!r})"
-
-    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
-        return [("path", self.path)]
+# Besides the intents below: those about keys stand in a module of their own.
+__all__ = [
+    "AnyIntent",
+    "CancelLogin",
+    "ForgetAccount",
+    "Intent",
+    "InvalidIntent",
+    "OfferNostrConnect",
+    "SaveKey",
+    "UseAccount",
+    "UseBunker",
+    "UseKey",
+    "UseKeyFile",
+    "UseThrowawayKey",
+    "UseWords",
+    "decode_intent",
+    "encode_intent",
+    "intent_name",
+]
 
 
 class SetName(Intent, frozen=True, tag="set_name"):
@@ -56,60 +56,7 @@ class AddRelay(Intent, frozen=True, tag="add_relay"):
     url: str
 
 
-class _WithPassword(Intent, frozen=True):
-    """Base of intents that may carry a password, which nothing shows."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(...)"
-
-    def __rich_repr__(self) -> list[tuple[str, object]]:  # what a crash report shows
-        return [(type(self).__name__, "...")]
-
-
-class SaveKey(_WithPassword, frozen=True, tag="save_key"):
-    """Keep the present key for the next start: in the desktop's keyring, in a file encrypted with
-    the password (NIP-49), or in a plain file (only if the user asked for that in so many words)."""
-
-    store: Literal["keyring", "encrypted", "insecure-plaintext"]
-    label: str = ""
-    password: str = ""
-
-
-class UseAccount(_WithPassword, frozen=True, tag="use_account"):
-    """Sign with a key that was kept; `account` is its pubkey or label. An encrypted one needs the
-    password."""
-
-    account: str
-    password: str = ""
-
-
-class ForgetAccount(Intent, frozen=True, tag="forget_account"):
-    """Delete a kept key."""
-
-    account: str
-
-
-class UseWords(_WithPassword, frozen=True, tag="use_words"):
-    """Sign with the key of these twelve to twenty-four words (NIP-06)."""
-
-    words: str
-
-
-class UseBunker(_WithPassword, frozen=True, tag="use_bunker"):
-    """Sign with a remote signer at this `bunker://` address (NIP-46)."""
-
-    address: str
-
-
-class OfferNostrConnect(Intent, frozen=True, tag="offer_nostr_connect"):
-    """Show a `nostrconnect://` address, as text and QR, for a remote signer to answer (NIP-46)."""
-
-
-class CancelLogin(Intent, frozen=True, tag="cancel_login"):
-    """Wait no longer for a remote signer."""
-
-
-class HostSpace(_WithPassword, frozen=True, tag="host_space"):
+class HostSpace(WithPassword, frozen=True, tag="host_space"):
     """Create a space and enter it as its host; an empty id means a random one.
 
     An id of an own space that goes on takes it up again. `starts` (unix seconds) in the future
@@ -128,7 +75,7 @@ class HostSpace(_WithPassword, frozen=True, tag="host_space"):
     starts: int = 0
 
 
-class JoinSpace(_WithPassword, frozen=True, tag="join_space"):
+class JoinSpace(WithPassword, frozen=True, tag="join_space"):
     """Enter a space: `nevent`, `naddr`, `HOST_PUBKEY:ID`, or an id that only one space has."""
 
     ref: str
@@ -141,6 +88,12 @@ class WatchRoom(Intent, frozen=True, tag="watch_room"):
     who is there. An empty ref stops that."""
 
     ref: str = ""
+
+
+class ShowRoster(Intent, frozen=True, tag="show_roster"):
+    """Hear of everybody in a crowd (`on`), or only of the stage and those one is connected to."""
+
+    on: bool = True
 
 
 class LeaveSpace(Intent, frozen=True, tag="leave"):
@@ -335,6 +288,7 @@ AnyIntent = (
     | AddRelay
     | HostSpace
     | JoinSpace
+    | ShowRoster
     | LeaveSpace
     | CloseSpace
     | RequestSpeech

@@ -36,6 +36,7 @@ from tui.spaces.observer import RecordingState
 from tui.spaces.roles import Role as SpaceRole
 from tui.spaces.session import SpaceSession
 from tui.spaces.share import room_link, space_link
+from tui.spaces.state import SpaceState
 
 ROLES: Final[dict[SpaceRole, Role]] = {
     SpaceRole.HOST: "host",
@@ -307,11 +308,18 @@ class Room:
             muted_by=session.muted_by,
             relays=self._relays,
             hearing=self._sound.hearing,
+            crowd=_crowd(state),
             recording=OwnRecording(*recording.own) if recording.own is not None else None,
             recorders=recording.recorders[: limits.ROOM_RECORDERS],
             unrecorded=tuple(sorted(recording.unrecorded)),
             refuses_recording=recording.refuses,
         )
+
+
+def _crowd(state: SpaceState) -> int:
+    """How many are here, as the host says, where we may not hear of all of them."""
+    people = state.announced.people if state.announced is not None else 0
+    return people if people > limits.ROSTER_PEOPLE else 0
 
 
 def _told(person: Participant | None) -> tuple[str, str] | None:

@@ -21,6 +21,8 @@ def take_part(intent: AnyIntent, session: SpaceSession) -> None:
     match intent:
         case intents.LeaveSpace():
             session.leave()
+        case intents.ShowRoster():
+            session.show_roster(intent.on)
         case intents.CloseSpace() | intents.Lock() | intents.PromoteCohost():
             _host(intent, session)
         case intents.Mute():

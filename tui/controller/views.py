@@ -269,7 +269,8 @@ class SpaceView(msgspec.Struct, frozen=True):
     there is none. `invited_by` asks whether we want to speak; `undo` says what `undo` would take
     back now, empty for nothing; `muted_by` who has muted us, until we open the microphone.
     `recorders` are who records, ourselves among them; `unrecorded` who on stage is left out of
-    that, as they wish, and `refuses_recording` says that we wish it, whether on stage or not."""
+    that, as they wish, and `refuses_recording` says that we wish it, whether on stage or not.
+    `crowd` is how many are here where not all of them are listed, 0 where all are."""
 
     ref: str
     host: str
@@ -297,6 +298,7 @@ class SpaceView(msgspec.Struct, frozen=True):
     muted_by: str = ""
     relays: tuple[str, ...] = ()
     hearing: Hearing = Hearing()
+    crowd: int = 0
     recording: OwnRecording | None = None
     recorders: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from tui.commands.moderating import moderates
 from tui.commands.npub import short_npub
 from tui.commands.permissions import present_space
-from tui.controller.intents import Chat
+from tui.controller.intents import Chat, ShowRoster
 from tui.controller.views import (
     Barred,
     Participant,
@@ -65,6 +65,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         self._counts = dict.fromkeys(PEOPLE_PANES, 0)
         self._shared_room = False
         self._said = ""
+        self._hears_all = False
 
     @property
     def active(self) -> Pane:
@@ -120,6 +121,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             header.state_of(view, space, self.desk.now()),
         )
         self._show_about()
+        self._ask_roster()
         if changed.touches("participants", "space", "barred"):
             self._show_people(changed)
         if changed.touches("chat", "participants"):
@@ -246,8 +248,16 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             self.desk.chat.read()
         else:
             self.query_one(ChatPane).put_away()
+        self._ask_roster()
         self._show_tabs()
         self.show_keys()
+
+    def _ask_roster(self) -> None:
+        """In a crowd only who looks at the audience hears who comes and goes in it."""
+        space = present_space(self.desk.view)
+        wanted = space is not None and space.crowd > 0 and self.active == "audience"
+        if wanted != self._hears_all and self.desk.ask(ShowRoster(wanted)):
+            self._hears_all = wanted
 
     def _groups(self, width: int) -> list[tuple[Pane, ...]]:
         """Which panes share a place on the screen, side by side."""
@@ -323,6 +333,9 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             ink = "warn" if chat.mentioned else "good" if chat.unread else ink
         else:
             number = self._counts[pane]
+            space = self.desk.view.space
+            if pane == "audience" and space is not None:
+                number = max(number, space.crowd - self._counts["stage"])
             count = str(number)
             ink = "warn" if pane == "queue" and number else ink
         if pane == self.active:
