@@ -9,8 +9,10 @@ import av
 import numpy as np
 import pytest
 
+from tui.config import limits
 from tui.nostr.keys import LocalSigner
 from tui.relay.server import RelayServer
+from tui.spaces import announcer, inbox
 from tui.spaces.roles import Role
 from tui.spaces.session import SpaceCreation
 
@@ -219,3 +221,28 @@ async def test_who_comes_later_is_told_and_hears_the_chime(
     await until(lambda: (first.me, "started", "", "") in second.diary.recordings)
     assert second.diary.joins
     await until(lambda: seconds_of(heard, 880) >= 0.1)
+
+
+async def test_in_a_crowd_the_host_says_who_records(
+    sit: Sit,
+    until: Until,
+    host: LocalSigner,
+    guest: LocalSigner,
+    stranger: LocalSigner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "ROSTER_PEOPLE", 1)
+    monkeypatch.setattr(announcer, "RECORDING_SECONDS", 0)
+    monkeypatch.setattr(inbox, "NEAR_SECONDS", 0.1)
+    first = await sit(host, create=TEA)
+    await until(lambda: first.diary.joins)
+    other, recorder = await sit(stranger), await sit(guest)
+    await until(lambda: first.session._parts.people == 3)
+    await until(lambda: other.session._inbox.is_narrow)
+    recorder.session.recording.start(tmp_path, separate=False)
+    await until(lambda: other.session.recording.recorders == (recorder.me,))
+    near = other.session._inbox
+    await until(lambda: recorder.me in near._scope.near)  # whose own word counts from then on
+    recorder.session.recording.stop()
+    await until(lambda: other.session.recording.recorders == ())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from tui.config import limits
 from tui.nostr.event import Event
 from tui.nostr.keys import Signer
 from tui.nostr.nip19 import short_npub
@@ -224,10 +225,11 @@ class Parts:
     def look_around(self) -> None:
         """Listen as widely as is fit for so many people."""
         stage = sorted(self.state.speaking)
+        recorders = self.recording.recorders[: limits.ROOM_RECORDERS]
         self.inbox.look(
             people=self.people,
             moderates=self.state.role_of(self.wire.me) >= Role.COHOST,
-            near=(*stage, *sorted(self.connections.near)),
+            near=(*stage, *recorders, *sorted(self.connections.near)),
         )
 
     async def watch(self) -> None:
