@@ -123,14 +123,14 @@ def test_the_reference_keeps_its_distance_though_both_threads_are_late():
     rng, reference = random.Random(1), Reference()
     distances, pushed = set(), 0
     for pulled in range(1, 5001):
-        late = rng.choice((-2, -1, 0, 0, 0, 1, 2))  # blocks by which one is ahead of the other
+        late = rng.choice((-6, -2, -1, 0, 0, 0, 1, 2))  # blocks by which one is ahead of the other
         while pushed < pulled + 1 + late:
             pushed += 1
             reference.push(np.full(BLOCK, pushed, np.float32))
         if found := number(reference.pull()):
             distances.add(pulled - found)
     assert len(distances) == 1
-    assert reference.slips == 1
+    assert reference.pairings == 1
 
 
 def test_the_reference_finds_its_way_when_clocks_drift_or_the_speaker_stops():
@@ -148,4 +148,4 @@ def test_the_reference_finds_its_way_when_clocks_drift_or_the_speaker_stops():
         reference.push(np.full(BLOCK, 1000 + count, np.float32))
         last = number(reference.pull())
     assert last == 1007
-    assert reference.slips < 20
+    assert reference.pairings < 20

@@ -35,33 +35,47 @@ class ProcessingSettings(msgspec.Struct, frozen=True):
 
 
 class Reference:
-    """What the speaker played, for the microphone: a queue between two threads."""
+    """What the speaker played, for the microphone: a queue between two threads.
+
+    Both are late now and then, which must not change what is paired with what: the canceller would
+    have to find out anew how long sound takes.
+    """
 
     def __init__(self) -> None:
-        self.slips = 0  # how often the two were paired anew
+        self.pairings = 0  # how often the two were paired anew
         self._blocks: deque[Samples] = deque(maxlen=_MOST)
-        self._flows = False
+        self._paired = False
+        self._late = 0  # blocks that have not come in their time
+        self._silent = 0  # so many times in a row
 
     def push(self, block: Samples) -> None:
         """The speaker's thread: this is played now."""
         if len(self._blocks) == _MOST:
-            self._flows = False
+            self._paired = False
         self._blocks.append(block)
 
     def pull(self) -> Samples:
         """The microphone's thread: what was played about now."""
-        if not self._flows:
-            while len(self._blocks) > _CUSHION:
-                self._blocks.popleft()
-            self._flows = len(self._blocks) == _CUSHION
-            self.slips += self._flows
-            if not self._flows:
-                return _SILENCE
-        try:
-            return self._blocks.popleft()
-        except IndexError:
-            self._flows = False
+        if not self._paired and not self._pair():
             return _SILENCE
+        while self._late and self._blocks:
+            self._blocks.popleft()
+            self._late -= 1
+        if self._blocks:
+            self._silent = 0
+            return self._blocks.popleft()
+        self._late += 1
+        self._silent += 1
+        self._paired = self._silent < _MOST
+        return _SILENCE
+
+    def _pair(self) -> bool:
+        while len(self._blocks) > _CUSHION:
+            self._blocks.popleft()
+        self._paired = len(self._blocks) == _CUSHION
+        self.pairings += self._paired
+        self._late = self._silent = 0
+        return self._paired
 
 
 class _Chain:

@@ -20,6 +20,7 @@ from tui.controller.board import Board
 from tui.controller.devices import look_for_devices
 from tui.controller.drops import Drops
 from tui.controller.export import write_lines
+from tui.controller.hosting import collect_in_pause
 from tui.controller.identity import Identity
 from tui.controller.intents import AnyIntent, intent_name
 from tui.controller.link import QueueLink
@@ -312,6 +313,7 @@ class Controller:
         self._drops.look("lobby", self._lobby.dropped)
         self._drops.look("room", self._watch.dropped)
         self._drops.show()
+        collect_in_pause(talking=self._stay.is_loud)
 
 
 async def _guard(work: Coroutine[Any, Any, None], what: str) -> None:

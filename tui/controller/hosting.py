@@ -9,12 +9,29 @@ from typing import Any
 
 from tui.config import limits
 
+_COLLECTIONS = 10  # smaller collections between two of everything: Python's own number
+_HURRY = 100  # of them; then everything is collected even if somebody talks
+
 
 def tune_for_media() -> None:
-    """Keep pauses out of the sound: what stays is not collected again, threads switch sooner."""
+    """Keep holes out of the sound: what stays is not collected again, threads switch sooner.
+
+    Collections of everything, which may take a tenth of a second, are for `collect_in_pause`.
+    """
     gc.collect()
     gc.freeze()
+    small, middle, _ = gc.get_threshold()
+    gc.set_threshold(small, middle, 10 * _HURRY)
     sys.setswitchinterval(0.0005)
+
+
+def collect_in_pause(*, talking: bool) -> bool:
+    """Collect all garbage if it is time and nobody would hear it; whether it was done."""
+    waiting = gc.get_count()[2]
+    if waiting < _COLLECTIONS or (talking and waiting < _HURRY):
+        return False
+    gc.collect()
+    return True
 
 
 def end_by_force_later() -> None:

@@ -82,6 +82,11 @@ class Stay:
         """Whether we are in a space, or on the way in or out."""
         return self._staying is not None
 
+    @property
+    def is_loud(self) -> bool:
+        """Whether somebody talks here now."""
+        return self.session is not None and bool(self.session.levels)
+
     def present(self) -> SpaceSession:
         """The session of the present space; raises `Refusal` if there is none."""
         if self.session is None:
