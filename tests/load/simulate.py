@@ -10,6 +10,7 @@ one's own neighbourhood only, where full nodes name others who have room. The de
 """
 
 import argparse
+import gc
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,8 @@ refused          requests refused or unanswered, for each newcomer's first paren
 relay in, out    events published to each relay, and handed out by it: calm (most in a second)
 to a node        most events in one second to one listener, what is stored when it comes included
 on stage         the same to somebody on stage
+stage to all     what a relay would hand out more if everybody heard of the stage's connections
+a roster         what it hands out more for each who hears of everybody who comes and goes
 """
 
 
@@ -38,11 +41,7 @@ def more(row: Row) -> str:
     """What does not fit into the table."""
     counts = ", ".join(f"{what} {number:,}" for what, number in sorted(row.counts.items()))
     dropped = f"{row.dropped.median:.2f}/{row.dropped.p99:.2f} s" if row.counts["made room"] else ""
-    return (
-        f"{'':9} {counts}; orphaned where room was made {dropped or '-'}"
-        + f"; one who shows the roster +{row.roster:,.0f} /s out of a relay"
-        + f"; the stage's connections for all +{row.stage_to_all:,.0f} /s" * row.neighbourhood
-    )
+    return f"{'':9} {counts}; orphaned where room was made {dropped or '-'}"
 
 
 def main() -> None:
@@ -53,6 +52,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--more", action="store_true", help="also print what was counted")
     options = parser.parse_args()
+    gc.disable()  # nothing of a run is garbage before its end
     print(LEGEND)
     print(HEAD)
     for listeners in options.listeners:
@@ -64,6 +64,8 @@ def main() -> None:
             print(line(row), f" {time.process_time() - began:.0f} s of CPU", flush=True)
             if options.more:
                 print(more(row), flush=True)
+            del space
+            gc.collect()
 
 
 if __name__ == "__main__":

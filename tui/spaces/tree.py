@@ -88,14 +88,14 @@ class Tree(Graph):
         if node is None or asking is None:
             return None
         served = node.children if among is None else among
-        least = min(
-            (self._nodes.get(pubkey) or Node(pubkey) for pubkey in served if pubkey != than),
-            key=lambda found: (self._brings(found), len(found.children), tie(asked, found.pubkey)),
-            default=None,
-        )
-        if least is None or self._brings(asking) <= 2 * self._brings(least):
+        found = [self._nodes.get(who) or Node(who) for who in served if who != than]
+        bring = [(self._brings(each), len(each.children)) for each in found]
+        if not found or self._brings(asking) <= 2 * min(bring)[0]:
             return None
-        return least.pubkey
+        least = [
+            each.pubkey for each, brings in zip(found, bring, strict=True) if brings == min(bring)
+        ]
+        return min(least, key=lambda pubkey: tie(asked, pubkey))
 
     def instead(
         self, full_node: str, asking: str, *, avoid: Collection[str] = (), most: int = 4

@@ -42,7 +42,7 @@ class Row(NamedTuple):
     stage_in: int
     roster: float
     """What one person more costs a relay who shows the roster, events in a second."""
-    stage_to_all: float
+    stage_to_all: tuple[float, int]
     """What it would cost that everybody hears of the stage's connections."""
     counts: Counter[str]
 
@@ -85,7 +85,7 @@ def sum_up(space: Space, *, neighbourhood: bool) -> Row:
         node_in=(mean_in, max(traffic.node_peak, peak_to_all, traffic.history_peak)),
         stage_in=max(traffic.stage_peak, peak_to_all),
         roster=rate(traffic.roster)[0],
-        stage_to_all=rate(to_all)[0],
+        stage_to_all=rate(to_all),
         counts=counts,
     )
 
@@ -94,6 +94,7 @@ HEAD = (
     f"{'listeners':>9} {'hears of':13} {'depth':>9} {'optimum':>8} {'served':>7}"
     f" {'parent after s':>14} {'orphaned s':>12} {'standby':>8} {'no path':>8} {'refused':>8}"
     f" {'relay in /s':>15} {'relay out /s':>25} {'to a node':>9} {'on stage':>9}"
+    f" {'stage to all /s':>22} {'a roster':>8}"
 )
 
 
@@ -116,4 +117,6 @@ def line(row: Row) -> str:
         f" {row.by_standby:8.0%} {row.without:8.2%} {row.refused:8.2f}"
         f" {both(row.relay_in):>15} {both(row.relay_out):>25}"
         f" {number(row.node_in[1]):>9} {number(row.stage_in):>9}"
+        f" {both(row.stage_to_all) if row.neighbourhood else '-':>22}"
+        f" {number(row.roster) if row.neighbourhood else '-':>8}"
     )

@@ -192,9 +192,13 @@ class Space:
             self.traffic.publish(len(self.listeners) + STAGE)
             self.traffic.add_to_all()
             return
-        around = {other, *one.consumers, *(n for below in one.consumers for n in below.consumers)}
-        if one.parent is not None:
-            around.add(one.parent)
+        around = [other]
+        for below in one.consumers:
+            if below is not other:
+                around.append(below)
+            around += below.consumers
+        if one.parent is not None and one.parent is not other:
+            around.append(one.parent)
         self.traffic.publish(len(around))
         for node in around:
             self.traffic.reach(node.pubkey, stage=node.person.speaks)
