@@ -44,6 +44,16 @@ class Machine:
         """Nothing reaches this machine any more, and nobody is told."""
         await _ip("-n", self._switch, "link", "set", self._port, "nomaster")
 
+    async def isolate(self) -> None:
+        """No other isolated machine reaches this one; those that are not isolated do."""
+        await _ip("-n", self._switch, "link", "set", self._port, "type", "bridge_slave",
+                  "isolated", "on")  # fmt: skip
+
+    async def lose_sight_of(self, other: "Machine") -> None:
+        """What is sent to the other machine goes nowhere; what it sends still arrives."""
+        nowhere = ("lladdr", "02:00:00:00:00:99", "dev", "eth0", "nud", "permanent")
+        await _ip("-n", self.name, "neighbor", "replace", other.address, *nowhere)
+
     async def plug_in(self) -> None:
         await _ip("-n", self._switch, "link", "set", self._port, "master", "switch")
 

@@ -106,9 +106,8 @@ async def main() -> None:
         if number % options.every == 0:
             await asyncio.sleep(DISMANTLE_SECONDS + 0.3)
             sizes.append(size_kb())
-            objects = gc.get_objects()
-            print(f"{number:5} cycles: {sizes[-1]:7} kB, {len(objects):7} objects", flush=True)
-            now = Counter(type(x).__qualname__ for x in objects)
+            now = Counter(type(x).__qualname__ for x in gc.get_objects())
+            print(f"{number:5} cycles: {sizes[-1]:7} kB, {now.total():7} objects", flush=True)
             if options.objects and number:
                 print("      ", (now - kinds).most_common(12))
             kinds = now

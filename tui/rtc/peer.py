@@ -308,8 +308,8 @@ class Peer:
             self._beat = Beat(self._monotonic())
             if self._ticking is not None:
                 self._ticking.cancel()
-            self._tick()
             self._set_state("connected")
+            self._tick()
 
     def _fail(self, problem: str) -> None:
         if self.state not in ("failed", "closed"):
