@@ -52,7 +52,8 @@ async def test_listeners_below_a_killed_listener_hear_on(stage: Any) -> None:
         nodes[name] = await listener(stage, name, relay)
         await hears(stage, name)
     connected = [e["peer"] for e in host.events if e["event"] == "connection"]
-    parent = next(n for n in names if await nodes[n].pubkey() in connected)
+    whose = {await node.pubkey(): name for name, node in nodes.items()}
+    parent = whose[connected[0]]
     await kill(nodes.pop(parent))
     killed = {name: stage.sound(name).seconds for name in nodes}
     for name, since in killed.items():
