@@ -1,30 +1,24 @@
 """A space: who is on stage, who listens, who asks to speak, what is written, and our own state."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from tui.commands.moderating import moderates
-from tui.commands.npub import short_npub
 from tui.commands.permissions import present_space
 from tui.controller.intents import Chat, ShowRoster
-from tui.controller.views import (
-    Barred,
-    Participant,
-)
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed, Desk
 from tui.widgets import header
 from tui.widgets.chat_pane import ChatPane, lines_of
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.glyphs import ROLE
 from tui.widgets.hearing import link_mark
 from tui.widgets.own_lines import OwnLines
 from tui.widgets.painted import Lines
-from tui.widgets.people import barred_row, person_row, voice_cells
+from tui.widgets.panes import EMPTY, PANES, Pane, groups, tab
+from tui.widgets.people import barred_row, finds, matches, person_row, voice_cells
 from tui.widgets.prompt_bar import PromptBar
 from tui.widgets.recorded import badge
 from tui.widgets.roster import PEOPLE_PANES
@@ -32,21 +26,6 @@ from tui.widgets.roster import Pane as PeoplePane
 from tui.widgets.row_list import Paint, RowList, SideColumn
 from tui.widgets.text import Parts, clean_whole, compose, width_of
 
-Pane = Literal["stage", "audience", "queue", "chat"]
-PANES: tuple[Pane, ...] = ("stage", "audience", "queue", "chat")
-
-_TITLE: dict[Pane, str] = {
-    "stage": "Stage",
-    "audience": "Audience",
-    "queue": "Queue",
-    "chat": "Chat",
-}
-_SHORT_TITLE: dict[Pane, str] = {"audience": "Aud."}
-_EMPTY: dict[PeoplePane, str] = {
-    "stage": "Nobody is on stage.",
-    "audience": "Nobody listens yet.",
-    "queue": "Nobody asks to speak.",
-}
 _NO_MATCH = "Nobody matches the filter; esc shows all."
 
 
@@ -259,19 +238,11 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         if wanted != self._hears_all and self.desk.ask(ShowRoster(wanted)):
             self._hears_all = wanted
 
-    def _groups(self, width: int) -> list[tuple[Pane, ...]]:
-        """Which panes share a place on the screen, side by side."""
-        if width >= 200:
-            return [("stage",), ("audience",), ("queue",), ("chat",)]
-        if width >= 160:
-            return [("stage",), ("audience", "queue"), ("chat",)]
-        return [("stage",), ("audience", "queue", "chat")] if width >= 120 else [PANES]
-
     def _shown(self, group: tuple[Pane, ...]) -> Pane:
         return min(group, key=self._recent.index)
 
     def _lay_out(self, width: int) -> None:
-        for group in self._groups(width):
+        for group in groups(width):
             for pane in group:
                 self.query_one(f"#{pane}").display = pane == self._shown(group)
 
@@ -296,12 +267,12 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
                 keys = [key for key in keys if key not in view.barred]
             self._counts[pane] = len(keys)
             if needle:
-                keys = [key for key in keys if _matches(people[key], needle)]
+                keys = [key for key in keys if matches(people[key], needle)]
             if pane == "audience":
-                keys += [one.pubkey for one in barred if _finds(one, needle)]
+                keys += [one.pubkey for one in barred if finds(one, needle)]
             rows = self._list(pane)
             rows.show_keys(keys, touched)
-            rows.show_when_empty(_just(_NO_MATCH if needle else _EMPTY[pane]))
+            rows.show_when_empty(_just(_NO_MATCH if needle else EMPTY[pane]))
             if changed.everything:
                 rows.touch_visible()
         self._show_tabs()
@@ -318,7 +289,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
         self._show_tabs()
 
     def _show_tabs(self) -> None:
-        for group in self._groups(self.size.width):
+        for group in groups(self.size.width):
             shown = self._shown(group)
             parts = [part for pane in group for part in self._tab(pane, shown)]
             short = [part for pane in group for part in self._tab(pane, shown, short=True)]
@@ -340,9 +311,7 @@ class SpaceScreen(SpacesScreen, inherit_bindings=False):
             ink = "warn" if pane == "queue" and number else ink
         if pane == self.active:
             ink = "tab"
-        title = _SHORT_TITLE.get(pane, _TITLE[pane]) if short else _TITLE[pane]
-        text = f"{PANES.index(pane) + 1} {title} {count}".rstrip()
-        return [(text if short else f" {text} ", ink), (" ", "")]
+        return tab(pane, count, ink, short=short)
 
     def _part_shown(self, pane: Pane) -> Parts:
         rows = self._list(pane)
@@ -384,13 +353,3 @@ def _fitting(parts: Parts, short: Parts, right: Parts) -> Callable[[int], list[P
 
 def _just(text: str) -> Callable[[int], list[Parts]]:
     return lambda _width: [[("  " + text, "muted")]]
-
-
-def _matches(person: Participant, needle: str) -> bool:
-    words = f"{person.name} {ROLE[person.role][2]} {person.pubkey} {person.verified}"
-    return needle in words.casefold() or needle in short_npub(person.pubkey)
-
-
-def _finds(barred: Barred, needle: str) -> bool:
-    words = f"{barred.name} {barred.pubkey} {barred.reason} removed"
-    return needle in words.casefold() or needle in short_npub(barred.pubkey)

@@ -55,6 +55,18 @@ def barred_row(barred: Barred, width: int) -> Parts:
     return compose(width, [(f"{BARRED}   ", "bad"), (" " * 4, ""), (name, ""), *told])
 
 
+def matches(person: Participant, needle: str) -> bool:
+    """Whether somebody is what the filter looks for; `needle` in lower case."""
+    words = f"{person.name} {ROLE[person.role][2]} {person.pubkey} {person.verified}"
+    return needle in words.casefold() or needle in short_npub(person.pubkey)
+
+
+def finds(barred: Barred, needle: str) -> bool:
+    """The same for somebody who was removed."""
+    words = f"{barred.name} {barred.pubkey} {barred.reason} removed"
+    return needle in words.casefold() or needle in short_npub(barred.pubkey)
+
+
 def voice_cells(person: Participant, level: int) -> Parts:
     """Whether and how loud somebody is heard; `level` as in RFC 6464, 127 is silence."""
     if person.muted and not person.speaking:
