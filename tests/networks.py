@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +101,37 @@ async def network() -> AsyncIterator[Network]:
         yield network
     finally:
         await network.close()
+
+
+TURN_USER, TURN_PASSWORD, TURN_PORT = "ada", "tea-time", 3478
+
+
+@pytest.fixture
+async def turn_server(tmp_path: Path) -> AsyncIterator[Callable[[Machine], Awaitable[str]]]:
+    """Starts coturn on a machine; returns its URL, without the transport."""
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def start(machine: Machine) -> str:
+        settings = tmp_path / "turnserver.conf"
+        settings.write_text(
+            f"listening-ip={machine.address}\nrelay-ip={machine.address}\n"
+            f"listening-port={TURN_PORT}\nlt-cred-mech\nuser={TURN_USER}:{TURN_PASSWORD}\n"
+            f"realm=test\nno-tls\nno-dtls\nno-cli\nlog-file=stdout\nsimple-log\n"
+            f"pidfile={tmp_path}/turn.pid\nuserdb={tmp_path}/turn.db\n"
+        )
+        process = await asyncio.create_subprocess_exec(
+            *(*machine.within, "turnserver", "-c", str(settings)),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        processes.append(process)
+        listening = Path(f"/proc/{process.pid}/net/tcp")  # of its own network
+        async with asyncio.timeout(15):
+            while f":{TURN_PORT:04X} 00000000:0000 0A" not in listening.read_text():
+                await asyncio.sleep(0.02)
+        return f"turn:{TURN_USER}:{TURN_PASSWORD}@{machine.address}:{TURN_PORT}"
+
+    yield start
+    for process in processes:
+        process.kill()
+        await process.wait()

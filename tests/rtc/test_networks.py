@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 Make = Callable[..., Any]
-USER, PASSWORD = "ada", "tea time"
 
 pytestmark = pytest.mark.needs("ip")
 
@@ -111,34 +110,6 @@ async def hear_each_other(one: Remote, two: Remote) -> None:
                 await asyncio.sleep(0.02)
 
 
-@pytest.fixture
-async def turn_server(tmp_path: Path, until: Make) -> AsyncIterator[Make]:
-    """Starts coturn on a machine; its URL without what comes after the port."""
-    processes: list[asyncio.subprocess.Process] = []
-
-    async def make(machine: Any) -> str:
-        settings = tmp_path / "turnserver.conf"
-        settings.write_text(
-            f"listening-ip={machine.address}\nrelay-ip={machine.address}\nlistening-port=3478\n"
-            f"lt-cred-mech\nuser={USER}:{PASSWORD}\nrealm=test\nno-tls\nno-dtls\nno-cli\n"
-            f"simple-log\nlog-file=stdout\npidfile={tmp_path}/pid\nuserdb={tmp_path}/db\n"
-        )
-        process = await asyncio.create_subprocess_exec(
-            *(*machine.within, "turnserver", "-c", str(settings)),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        processes.append(process)
-        listening = Path(f"/proc/{process.pid}/net/tcp")  # of its own network
-        await until(lambda: f":{3478:04X} 00000000:0000 0A" in listening.read_text(), 15)
-        return f"turn:{USER}:{PASSWORD.replace(' ', '%20')}@{machine.address}:3478"
-
-    yield make
-    for process in processes:
-        process.kill()
-        await process.wait()
-
-
 @pytest.mark.needs("turnserver")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_relay_joins_those_whom_nothing_else_joins(
@@ -152,7 +123,6 @@ async def test_a_relay_joins_those_whom_nothing_else_joins(
     await join(one, two, f"{url}?transport={transport}")
     stats = [await x.do("stats") for x in (one, two)]
     assert all(x["relayed"] for x in stats)
-    assert "relay" in {x["local_type"] for x in stats}
     assert all(0 < x["round_trip"] < 1 for x in stats)
     await one.do("close")
     async with asyncio.timeout(5):
