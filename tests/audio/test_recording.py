@@ -247,6 +247,9 @@ async def test_a_disk_that_is_too_slow_costs_packets_and_never_the_loop(
     for _ in range(limits.RECORDING_INBOX + 7):
         recording.push(ANN, packet)
     assert recording.lost == 7
+    for _ in range(3 * limits.RECORDING_INBOX):
+        recording.drop(ANN.origin)
+    assert len(recording._inbox) == 2 * limits.RECORDING_INBOX
 
 
 def open_files() -> int:

@@ -161,6 +161,7 @@ class Recording:
         """Packets that found no room, since the disk was too slow."""
         self.bytes = 0
         self.counts: Counter[str] = Counter()
+        """What was left out and why, once it has ended."""
         comments = {key: text for key, text in (("TITLE", title), ("DATE", date)) if text}
         self._tape_of = SeparateTape if separate else MixedTape
         self._comments = comments
@@ -214,8 +215,8 @@ class Recording:
                 for name, data in tape.finish(now) if stopping else tape.advance(now):
                     self._append(folder, name, data)
                 self._check()
-            self.counts = tape.counts
         finally:
+            self.counts = Counter({f"not recorded: {why}": n for why, n in tape.counts.items()})
             os.close(folder)
             for file in self._files.values():
                 os.close(file)

@@ -257,7 +257,8 @@ class Parts:
                 "errors of ours": self.tasks.errors,
             }
         )
-        for part in (self.inbox, self.speech, self.chat, self.notices, self.connections):
+        parts = (self.inbox, self.speech, self.chat, self.notices, self.connections, self.recording)
+        for part in parts:
             counted.update(part.dropped)
         counted.update(self.sound.forwarder.drops)
         return {reason: count for reason, count in counted.items() if count}

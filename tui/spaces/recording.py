@@ -7,11 +7,13 @@ user hides is left out, too: a recording is of what they hear, at its own volume
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tui.audio.errors import AudioUnavailable
 from tui.audio.packet import OpusPacket
 from tui.audio.recording import Recording, Voice, file_name, new_folder
 from tui.audio.threads import in_thread
@@ -73,6 +75,7 @@ class SpaceRecording:
         self._allowed: frozenset[str] = frozenset()
         self._told: set[str] = set()
         self._leaving = False
+        self.dropped: Counter[str] = Counter()
         self.own: OwnRecording | None = None
         self.recorders: tuple[str, ...] = ()
         """Who records and says so, we ourselves among them; for longest first."""
@@ -161,6 +164,8 @@ class SpaceRecording:
             await recording.run()
         except _NotRecorded as error:
             reason = str(error)
+        except AudioUnavailable as error:
+            reason = str(error)
         except OSError as error:  # a full disk, or a folder that is gone
             reason = f"{error.strerror or error}: {error.filename or folder}"
         except Exception:
@@ -205,6 +210,11 @@ class SpaceRecording:
         return self._recording
 
     def _end(self) -> None:
+        if self._recording is not None:
+            self.dropped += self._recording.counts
+            if lost := self._recording.lost:
+                self.dropped["not recorded: the disk was too slow"] += lost
+                self._observer.log("warning", f"{lost} packets are missing: the disk was too slow")
         if self._hear in self._sound.taps:
             self._sound.taps.remove(self._hear)
         self._recording, self.own = None, None
