@@ -72,3 +72,18 @@ async def test_the_causes_that_are_remembered_are_bounded() -> None:
     board.flush()
     assert len(board.view.dropped) <= limits.DROP_REASONS
     board.close()
+
+
+async def test_what_is_ordinary_is_counted_and_no_news_until_it_is_too_much() -> None:
+    clock = Clock()
+    board = Board(clock)
+    link = board.attach(lambda intent: None)
+    drops = Drops(board, clock)
+    drops.look("space", {"late": 100, "not theirs to send": 3})
+    drops.show()
+    assert await told(link, board) == []
+    assert board.view.dropped == {"space: late": 100, "space: not theirs to send": 3}
+    drops.look("space", {"late": 900, "not theirs to send": 300})
+    drops.show()
+    assert await told(link, board) == [Dropped("space: not theirs to send", 300)]
+    board.close()

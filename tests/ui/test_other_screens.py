@@ -138,3 +138,19 @@ async def test_many_relays_do_not_crowd_out_the_log(start) -> None:
     async with start(first) as ui:
         await ui.press("g")
         await ui.see("wss://r03", "and 8 more", "connected to wss://relay.example")
+
+
+async def test_what_every_session_drops_is_told_apart_from_the_rest(start) -> None:
+    async with start(samples.lobby()) as ui:
+        await ui.press("g")
+        ui.change(dropped={"relays: duplicate": 40, "relays: unsolicited": 2, "space: late": 1})
+        told = "40 events that several relays have · 2 events that came when nobody"
+        await ui.until(lambda: told in " ".join(ui.line("dropped").split()))
+        rows = ui.line("dropped").splitlines()
+        assert rows[0] == "dropped: 3 bad signature · 1 too large"
+        assert rows[1].startswith("dropped as in every session: 40 events")
+        few, many = "2 packets before it was said", "200 space: not theirs to send"
+        ui.change(dropped={"relays: duplicate": 1, "space: not theirs to send": 2})
+        await ui.until(lambda: few in " ".join(ui.line("dropped").split()))
+        ui.change(dropped={"space: not theirs to send": 200})
+        await ui.until(lambda: many in ui.line("dropped"))

@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping
 from tui.config import limits
 from tui.controller.board import Board
 from tui.controller.messages import Dropped
-
-_QUIET = ("duplicate", "unsolicited")
-"""What every pool of several relays drops all the time: counted, but no news."""
+from tui.controller.views import ordinary
 
 
 class Drops:
@@ -40,6 +38,7 @@ class Drops:
         now = self._monotonic()
         for cause, count in sums.items():
             told, at = self._told.get(cause, (0, now - limits.DROPPED_SECONDS))
-            if count > told and now - at >= limits.DROPPED_SECONDS and not cause.endswith(_QUIET):
+            due = count > told and now - at >= limits.DROPPED_SECONDS
+            if due and not ordinary(cause, count):
                 self._told[cause] = count, now
                 self._board.occurred(Dropped(cause, count))

@@ -337,3 +337,28 @@ class LogLine(msgspec.Struct, frozen=True):
     at: float
     level: Literal["info", "warning", "error"]
     text: str
+
+
+_ORDINARY_DROPS: Final[dict[str, str]] = {
+    "duplicate": "events that several relays have",
+    "unsolicited": "events that came when nobody asked any more",
+    "came before": "packets that came twice",
+    "comes another way": "packets that came another way already",
+    "late": "packets that came too late",
+    "louder ones speak": "packets while louder ones speak",
+    "not theirs to send": "packets before it was said whose voice they are",
+    "not vouched for": "packets from somebody in reserve",
+    "a hand of long ago": "hands of long ago",
+    "signalling of long ago": "signalling of long ago",
+}
+"""Causes that every session drops for, to what they are in plain words: nothing is wrong."""
+
+_FEW: Final = {
+    "not theirs to send": 25
+}  # sound overtakes the word whose it is by half a second at most
+
+
+def ordinary(reason: str, count: int) -> str:
+    """What an ordinary drop (`PART: CAUSE`) is in plain words; "" for what is none."""
+    cause = reason.rpartition(": ")[2]
+    return _ORDINARY_DROPS.get(cause, "") if count <= _FEW.get(cause, count) else ""

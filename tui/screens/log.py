@@ -10,6 +10,7 @@ from tui.controller.views import (
 )
 from tui.screens.base import SpacesScreen, bindings_of
 from tui.screens.desk import Changed
+from tui.widgets.drops import drop_rows
 from tui.widgets.own_state import relay_rows
 from tui.widgets.painted import Lines
 from tui.widgets.row_list import RowList
@@ -17,7 +18,6 @@ from tui.widgets.text import Parts, clean, compose, wrap
 
 _INK = {"info": "", "warning": "warn", "error": "bad"}
 _RELAY_ROWS = 5
-_DROPPED_ROWS = 4
 
 
 class LogScreen(SpacesScreen, inherit_bindings=False):
@@ -67,11 +67,7 @@ class LogScreen(SpacesScreen, inherit_bindings=False):
         self._show_dropped()
 
     def _show_dropped(self) -> None:
-        dropped = self.desk.view.dropped
-        order = sorted(filter(dropped.get, dropped), key=lambda r: (-dropped[r], r))
-        counts = " · ".join(f"{dropped[reason]} {clean(reason)}" for reason in order)
-        text = f"dropped: {counts}" if counts else "nothing was dropped"
-        rows = wrap(text, max(1, self.size.width - 2), _DROPPED_ROWS)
+        rows = drop_rows(self.desk.view.dropped, max(1, self.size.width - 2))
         lines = self.query_one("#dropped", Lines)
         lines.styles.height = len(rows)
         lines.show(lambda _width: [[(row, "muted")] for row in rows])
