@@ -12,6 +12,7 @@ What changes is brought up to date along the subtree below it, never for all.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 
 from tui.config import limits
@@ -56,6 +57,26 @@ class Node:
             node = node.parent
 
 
+class _Offers:
+    """Who has confirmed to serve one listener; the newest word is found without a search."""
+
+    __slots__ = ("in_order", "since")
+
+    def __init__(self) -> None:
+        self.since: dict[str, Order] = {}
+        self.in_order: list[tuple[Order, str]] = []
+
+    def put(self, asked: str, order: Order) -> None:
+        self.remove(asked)
+        self.since[asked] = order
+        insort(self.in_order, (order, asked))
+
+    def remove(self, asked: str) -> None:
+        order = self.since.pop(asked, None)
+        if order is not None:
+            del self.in_order[bisect_left(self.in_order, (order, asked))]
+
+
 class Graph:
     """The connections between the people who are in the space of `host`.
 
@@ -65,8 +86,9 @@ class Graph:
     def __init__(self, host: str) -> None:
         self._host = host
         self._nodes: dict[str, Node] = {}
-        self._asks: dict[str, dict[str, Order]] = {}  # by who asks: who serves them, since when
-        self._asked: dict[str, set[str]] = {}  # the same, by who is asked
+        self._stage: set[str] = set()
+        self._offers: dict[str, _Offers] = {}  # by who has asked
+        self._asked: dict[str, set[str]] = {}  # the same, by who was asked
         self._at_distance = [0] * (MAX_DISTANCE + 1)
 
     # -- what there is
@@ -84,6 +106,7 @@ class Graph:
         if not new and before == (speaks, outputs, upload):
             return
         node.speaks, node.outputs, node.upload = speaks, outputs, upload
+        (self._stage.add if speaks else self._stage.discard)(pubkey)
         if new or before[0] != speaks:
             self._reparent(node)
             for asking in self._asked.get(pubkey, ()):
@@ -93,12 +116,14 @@ class Graph:
 
     def remove(self, pubkey: str) -> None:
         """Somebody is gone, and their connections with them."""
-        for asked in list(self._asks.get(pubkey, ())):
-            self._forget(pubkey, asked)
+        offers = self._offers.pop(pubkey, None)
+        for asked in offers.since if offers else ():
+            self._forget_asked(asked, pubkey)
         node = self._nodes.get(pubkey)
         if node is not None:
             node.speaks = False
-            self._settle(node)
+            self._stage.discard(pubkey)
+            self._reparent(node)
             del self._nodes[pubkey]
         for asking in list(self._asked.get(pubkey, ())):
             self._forget(asking, pubkey)
@@ -123,9 +148,9 @@ class Graph:
         if type_ != "consumer" or standby:
             self._forget(asking, asked)
             return
-        asks = self._asks.setdefault(asking, {})
-        if asks.get(asked) != order:
-            asks[asked] = order
+        offers = self._offers.setdefault(asking, _Offers())
+        if offers.since.get(asked) != order:
+            offers.put(asked, order)
             self._asked.setdefault(asked, set()).add(asking)
             self._reparent(self._nodes.get(asking))
 
@@ -177,17 +202,20 @@ class Graph:
     # -- keeping it up to date
 
     def _forget(self, asking: str, asked: str) -> None:
-        asks = self._asks.get(asking)
-        if not asks or asked not in asks:
+        offers = self._offers.get(asking)
+        if offers is None or asked not in offers.since:
             return
-        del asks[asked]
-        if not asks:
-            del self._asks[asking]
+        offers.remove(asked)
+        if not offers.since:
+            del self._offers[asking]
+        self._forget_asked(asked, asking)
+        self._reparent(self._nodes.get(asking))
+
+    def _forget_asked(self, asked: str, asking: str) -> None:
         by = self._asked[asked]
         by.discard(asking)
         if not by:
             del self._asked[asked]
-        self._reparent(self._nodes.get(asking))
 
     def _reparent(self, node: Node | None) -> None:
         """Find out who serves a node, and what follows for those below it."""
@@ -210,11 +238,15 @@ class Graph:
         self._settle(node)
 
     def _serving(self, node: Node) -> Node | None:
-        if node.speaks or node.pubkey not in self._nodes:
+        offers = self._offers.get(node.pubkey)
+        if offers is None or node.speaks:
             return None
-        asks = self._asks.get(node.pubkey, {})
-        known = [found for asked in asks if (found := self._nodes.get(asked))]
-        return max(known, key=lambda n: (n.speaks, asks[n.pubkey], n.pubkey), default=None)
+        fewer, more = sorted((self._stage, offers.since), key=len)
+        on_stage = [(offers.since[asked], asked) for asked in fewer if asked in more]
+        if on_stage:
+            return self._nodes[max(on_stage)[1]]
+        found = (asked for _, asked in reversed(offers.in_order) if asked in self._nodes)
+        return self._nodes.get(next(found, ""))
 
     def _settle(self, node: Node) -> None:
         waiting = [node]

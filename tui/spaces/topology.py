@@ -110,7 +110,8 @@ class Topology:
         for pubkey in pair:
             if self._is_late(pubkey):
                 self._people.add(pubkey)
-        if edge is None or any(at <= self._went(pubkey) for pubkey in pair):
+        here = self._known.get
+        if edge is None or any(at <= here(pubkey, at) for pubkey in pair):
             self.tree.disconnect(*pair)
             return
         self.tree.connect(edge.asking, edge.asked, edge.type, standby=edge.standby, order=(at, id_))
