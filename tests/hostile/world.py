@@ -119,6 +119,7 @@ class World:
             monotonic=time.monotonic,
             rng=random.Random(number),
         )
+        session.show_roster(True)  # as a screen does, or a crowd would not be heard of at all
         seat = Seat(session, pool, witness)
         seat.task = asyncio.create_task(session.run(create))
         self._exits.push_async_callback(_end, seat.task)

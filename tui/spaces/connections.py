@@ -225,9 +225,10 @@ class Connections:
 
     def tick(self) -> None:
         """Look at our neighbours: again after `pause` seconds."""
-        self.uplink.look()
-        self.neighbours.look()
-        self._serving.look()
+        if not self._closing:
+            self.uplink.look()
+            self.neighbours.look()
+            self._serving.look()
 
     @property
     def pause(self) -> float:
