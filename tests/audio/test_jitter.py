@@ -1,5 +1,6 @@
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -209,6 +210,60 @@ def test_copies_of_what_was_played_are_ignored():
     steps, buffer = play(stream + echo + burst, 3.0)
     assert numbers(steps) == list(range(100))
     assert buffer.counts.resynchronised == 0
+
+
+def test_packets_sent_again_too_late_are_not_another_source():
+    stream = [(n * 0.02, packet(n)) for n in range(200) if not 50 <= n < 56]
+    again = [(51 * 0.02 + 0.3, packet(n)) for n in range(50, 56)]
+    steps, buffer = play(stream + again, 5.0)
+    assert buffer.counts.resynchronised == 0
+    assert buffer.counts.late == 6
+    assert numbers(steps) == [n for n in range(200) if not 50 <= n < 56]
+
+
+def test_longer_sound_is_wanted_before_packets_are_late_and_shorter_when_too_many_wait():
+    # For a while every tenth packet takes 60 ms longer; later 300 ms of them come at once.
+    def arrival(n):
+        if 900 <= n < 915:
+            return 915 * 0.02
+        return n * 0.02 + (0.06 if n % 10 == 0 and 200 <= n < 500 else 0.0)
+
+    steps, _ = play([(arrival(n), packet(n)) for n in range(1200)], 25.0)
+    wanted = {number_of(s): s.stretch for _, s in steps if s.kind is Kind.DECODE}
+    assert not any(wanted[n] for n in range(200))
+    assert 480 < max(wanted.get(n, 0) for n in range(200, 500)) < 0.1 * 48_000
+    assert not any(wanted[n] < 0 for n in range(915, 925))  # a pause may come
+    assert wanted[1100] < -480
+
+
+def test_network_is_remembered_for_another_source():
+    rng = random.Random(4)
+    old = [(n * 0.02 + rng.random() * 0.1, packet(n)) for n in range(300)]
+    new = [(6.0 + rng.random() * 0.1, packet(0, sequence=30_000, timestamp=10**9))]
+    _, buffer = play(old + new, 7.0)
+    assert buffer.counts.resynchronised == 1
+    assert buffer.delay > 0.09
+
+
+def test_same_sound_under_new_numbers_is_played_once():
+    def spoken(n, sequence, timestamp, marker=False):
+        payload = b"\x08\x40" + bytes(20) + n.to_bytes(4)
+        return OpusPacket(sequence, timestamp, payload, 20, marker)
+
+    # After packet 99 a forwarder takes the voice from a way that is 80 ms longer.
+    first = [(n * 0.02, spoken(n, n, n * FRAME)) for n in range(100)]
+    second = [(0.08 + n * 0.02, spoken(n, n + 4, (n + 4) * FRAME, n == 96)) for n in range(96, 200)]
+    steps, buffer = play(first + second, 5.0)
+    assert numbers(steps) == list(range(200))
+    assert buffer.counts.duplicate == 4
+    # Without the mark of a new source, or of what may be alike by chance, nothing is assumed.
+    unmarked = [(at, msgspec.structs.replace(p, marker=False)) for at, p in second]
+    assert numbers(play(first + unmarked, 5.0)[0]) == [*range(100), *range(96, 200)]
+    short = [
+        (at, msgspec.structs.replace(p, payload=p.payload[:2] + p.payload[-4:]))
+        for at, p in first + second
+    ]
+    assert numbers(play(short, 5.0)[0]) == [*range(100), *range(96, 200)]
 
 
 @pytest.mark.parametrize("milliseconds", [10, 40, 60])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tui.audio import opus
 from tui.audio.errors import AudioUnavailable
-from tui.audio.opus import Decoder, Encoder, OpusError, duration
+from tui.audio.opus import Decoder, Encoder, OpusError, duration, has_fec
 from tui.audio.packet import FRAME
 
 
@@ -81,6 +81,24 @@ def test_duration_agrees_with_libopus(payload):
     count.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
     samples = count(payload, len(payload), 48_000)
     assert duration(payload) == max(0, samples)
+
+
+@given(
+    st.sampled_from([0, 1, 2, 3, 4, 8, 9, 11, 12, 13, 14, 15, 16, 31]),
+    st.booleans(),
+    st.integers(0, 1),
+    st.binary(min_size=2, max_size=60).filter(lambda frames: len(frames) % 2 == 0),
+)
+def test_fec_is_seen_where_libopus_sees_it(configuration, stereo, code, frames):
+    payload = bytes((configuration << 3 | stereo << 2 | code,)) + frames
+    known = opus.load_library().opus_packet_has_lbrr
+    known.argtypes = [ctypes.c_char_p, ctypes.c_int]
+    assert has_fec(payload) == (known(payload, len(payload)) > 0)
+
+
+def test_fec_of_odd_packets_is_none():
+    for payload in (b"", b"\x08", b"\x0a\x05\x40", b"\x0b\x01\x40"):
+        assert not has_fec(payload)
 
 
 def test_empty_packet_has_no_duration():

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui.audio.continuity import Gaps
 from tui.audio.opus import Decoder
 from tui.audio.packet import BLOCK, RATE, OpusPacket
 from tui.audio.playout import Playout
@@ -154,6 +155,21 @@ def test_silent_origin_gives_its_decoder_back(tone, encode):
     assert set(playout.voices) == {"a"}
     playout.render(0.6 + AUDIO_RELEASE_SECONDS, {})
     assert not playout.voices
+
+
+def test_holes_of_those_who_are_gone_are_kept(tone, encode):
+    playout, sent = Playout(), encode(sweep(1.0))
+    assert playout.gaps == Gaps()
+    feed(playout, "a", [one for n, one in enumerate(sent) if not 20 <= n < 30], 0.9, {})
+    before = playout.gaps
+    assert before.count == 1
+    assert before.longest == pytest.approx(0.18, abs=0.011)  # FEC brings the last 20 ms
+    playout.drop("a")
+    assert playout.gaps == before
+    feed(playout, "b", sent, 1.5, {})
+    playout.render(1.5 + AUDIO_RELEASE_SECONDS, {})
+    assert not playout.voices
+    assert playout.gaps == Gaps(before.count, before.longest, cut=1)
 
 
 def test_origins_are_bounded(tone, encode):

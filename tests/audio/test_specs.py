@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tui.audio.errors import InvalidAudioSpec
-from tui.audio.specs import Device, File, Nothing, Tone, parse_microphone, parse_speaker
+from tui.audio.specs import Count, Device, File, Nothing, Tone, parse_microphone, parse_speaker
 
 
 def test_every_microphone(tmp_path):
@@ -21,6 +21,7 @@ def test_every_speaker(tmp_path):
     assert parse_speaker("default") == Device(None)
     assert parse_speaker("USB") == Device("USB")
     assert parse_speaker("null") == Nothing()
+    assert parse_speaker("count") == Count()
     assert parse_speaker(f"file:{tmp_path}/new.wav") == File(tmp_path / "new.wav")
 
 

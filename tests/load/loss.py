@@ -6,7 +6,8 @@ Real speech, encoded as we send it, through a simulated network, into our jitter
 (virtual time), and the same packets into aiortc's jitter buffer and decoder. The network takes
 40 ms and an exponentially distributed time more; packets do not overtake one another. Bursts are
 three packets long on average (Gilbert). With NACK, what is lost is asked for by `tui.rtc.loss` and
-comes a round trip later, unless that is lost as well.
+comes a round trip later, unless that is lost as well; aiortc gets these, too, though it never asks
+for sound.
 
 concealed  of the sound that was due, what was guessed by the decoder (not what FEC brought back)
 missing    of the sound that was due, what was silence, or was thrown away to be in time again
