@@ -30,10 +30,11 @@ from tui.rtc.ice import InvalidCandidate, parse_candidate
 from tui.rtc.media import Media
 from tui.rtc.peer import Peer, PeerSettings
 from tui.rtc.rewriting import Rewriter
+from tui.rtc.stamps import STAMP_BYTES, STAMP_URI, StampedPacket
 
 SSRC = 0x01020304
 OUR_SSRC = 0x0A0B0C0D
-LEVEL_ID, MEDIA_ID = 1, 2
+LEVEL_ID, MEDIA_ID, STAMP_ID = 1, 2, 3
 PAYLOAD_TYPE = 111
 SETTINGS = PeerSettings(loopback=True)
 
@@ -42,7 +43,8 @@ def rtp(sequence: int, payload: bytes, *, extension: bool = True) -> bytes:
     header = struct.pack(
         "!BBHLL", 0x90 if extension else 0x80, PAYLOAD_TYPE, sequence, 960 * sequence, SSRC
     )
-    extensions = bytes((0xBE, 0xDE, 0, 1, LEVEL_ID << 4, 0x85, MEDIA_ID << 4, ord("0")))
+    extensions = bytes((0xBE, 0xDE, 0, 2, LEVEL_ID << 4, 0x85, MEDIA_ID << 4, ord("0")))
+    extensions += bytes((STAMP_ID << 4 | 2, 7)) + sequence.to_bytes(2, "big")
     return header + (extensions if extension else b"") + payload
 
 
@@ -102,6 +104,7 @@ async def receive(datagrams: list[bytes]) -> None:
     extensions = [
         RTCRtpHeaderExtensionParameters(LEVEL_ID, "urn:ietf:params:rtp-hdrext:ssrc-audio-level"),
         RTCRtpHeaderExtensionParameters(MEDIA_ID, "urn:ietf:params:rtp-hdrext:sdes:mid"),
+        RTCRtpHeaderExtensionParameters(STAMP_ID, STAMP_URI),
     ]
     named = {"codecs": [codec], "headerExtensions": extensions, "muxId": "0"}
     await transceiver.sender.send(RTCRtpSendParameters(**named))
@@ -110,7 +113,11 @@ async def receive(datagrams: list[bytes]) -> None:
         connection.data_received(datagram, 1)
     streams.send_reports(0.0, say_something=True)
     assert len(packets) <= len(datagrams)
-    assert all(0 < len(packet.payload) <= limits.OPUS_BYTES for packet in packets)
+    for packet in packets:
+        assert isinstance(packet, StampedPacket)
+        assert 0 < len(packet.payload) <= limits.OPUS_BYTES
+        assert 0 <= packet.level <= 127
+        assert packet.stamp is None or len(packet.stamp) == STAMP_BYTES
     assert not drops["failed callback"]
 
 
@@ -162,6 +169,7 @@ def say_on_channel(data: bytes) -> None:
     forwarder = Forwarder(KEYS[0], lambda _origin, _packet: None, monotonic=lambda: 0.0)
     link: Any = SimpleNamespace(outputs=[], has_channel=True, send_message=lambda _message: True)
     forwarder.add_link(KEYS[1], link, LinkKind.PROVIDER)
+    forwarder.add_link(KEYS[3], link, LinkKind.CONSUMER)
     forwarder.set_speakers(frozenset(KEYS[:3]))
     decode_message(data)
     for part in data.split(PART):
@@ -170,6 +178,8 @@ def say_on_channel(data: bytes) -> None:
         )
         if message is not None:
             forwarder.handle_message(KEYS[1], message)
+            forwarder.handle_message(KEYS[3], message)
+            assert forwarder.levels_of_others.keys() <= frozenset(KEYS[:3])
         for slot in range(3):
             forwarder.handle_packet(KEYS[1], slot, OpusPacket(slot, 0, b"x"))
 
@@ -232,13 +242,18 @@ CANDIDATES = (
     "candidate:1 1 udp 1 0ad0e5c6-1c6a.local 9 typ host",
 )
 SLOTS = msgspec.json.encode({"type": "slots", "origins": [KEYS[1], None, KEYS[2]]})
+LEVELS = msgspec.json.encode({"type": "levels", "levels": {KEYS[2]: 30}})
 
 TARGETS = (
     simple("description", declared(read_sdp, InvalidDescription), OFFER),
     Target("offer", offers, (OFFER.encode(),), 15),
     simple("candidate", declared(read_candidate, InvalidCandidate), *CANDIDATES),
     simple(
-        "data-channel", declared(say_on_channel, UnicodeDecodeError), SLOTS, '{"type":"ping","n":1}'
+        "data-channel",
+        declared(say_on_channel, UnicodeDecodeError),
+        SLOTS,
+        LEVELS,
+        '{"type":"listen","on":true}',
     ),
     Target(
         "rtp",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from tui.audio.packet import OpusPacket
 from tui.config import limits
 from tui.rtc.links import LinkKind, Numbered, Place, Stream
-from tui.rtc.output import Output
+from tui.rtc.output import Bodies, Output
 from tui.rtc.slots import Loudness, Slots
 
 LEVELS_SECONDS = 0.25
@@ -66,15 +66,15 @@ class Distribution:
         place.paused = on
         self._routes.clear()
 
-    def send(self, origin: str, packet: OpusPacket, now: float) -> None:
+    def send(self, origin: str, packet: OpusPacket, stamp: bytes, now: float) -> None:
         """Sends one packet of an origin to all that may hear it."""
         self._loudness[origin].push(packet.level, now)
         route = self._routes.get(origin) or self._find(origin)
-        bodies: dict[bytes, bytes] = {}
+        bodies = Bodies(stamp)
         for stream in route.streams:
             stream.forward(origin, packet, now, bodies)
         if route.waiting:
-            self._place(origin, route.waiting, packet, now)
+            self._place(origin, route.waiting, packet, now, bodies)
         if self._untold:
             for place in list(self._untold):
                 self._announce(place)
@@ -107,9 +107,10 @@ class Distribution:
                 route.streams.append(stream)
         return route
 
-    def _place(self, origin: str, waiting: list[Place], packet: OpusPacket, now: float) -> None:
+    def _place(
+        self, origin: str, waiting: list[Place], packet: OpusPacket, now: float, bodies: Bodies
+    ) -> None:
         """Finds slots for an origin that holds none there, and sends where it got one."""
-        bodies: dict[bytes, bytes] = {}
         for place in waiting:
             outputs = place.link.outputs
             if len(outputs) != len(place.slots.holders):

@@ -16,6 +16,7 @@ from tui.audio.packet import SILENT_LEVEL, OpusPacket
 from tui.config import limits
 from tui.rtc.distribution import LEVELS_SECONDS, Distribution
 from tui.rtc.links import Link, LinkKind, Place, Sink, Source, Voice
+from tui.rtc.stamps import Stamper
 
 __all__ = ["Forwarder", "Link", "LinkKind", "Sink"]
 
@@ -49,6 +50,7 @@ class Forwarder:
         self._voices: dict[str, Voice] = {}
         self._distribution = Distribution(own, self._places, self.drops)
         self._links_added = 0
+        self._stamper = Stamper()
         self._preferred = ""
         self._distant: dict[str, tuple[int, float]] = {}  # level of those without a slot, and when
 
@@ -154,15 +156,21 @@ class Forwarder:
             source = place.sources[slot] = Source(place)
         source.level = packet.level
         source.heard_at = now
-        if not self._take_from(voice, origin, source, now):
+        if not self._may_take_over(voice, origin, source, now):
             self.drops["comes another way"] += 1
             return
+        stamp = getattr(packet, "stamp", None) or source.stamper.next()
+        if voice.seen.knows(stamp, now):
+            self.drops["came before"] += 1
+            return
+        voice.seen.add(stamp)
+        voice.source, voice.heard_at = source, now
         continuous = voice.rewriter.rewrite(source, packet, now)
         if continuous is None:
             self.drops["late"] += 1
             return
         self._on_play(origin, continuous)
-        self._distribution.send(origin, continuous, now)
+        self._distribution.send(origin, continuous, stamp, now)
 
     def handle_message(self, pubkey: str, message: Mapping[str, object]) -> None:
         """Takes a message that arrived on a link's data channel."""
@@ -214,7 +222,7 @@ class Forwarder:
         if self._own not in self._voices:
             self.drops["no speaking role"] += 1
             return
-        self._distribution.send(self._own, packet, self._monotonic())
+        self._distribution.send(self._own, packet, self._stamper.next(), self._monotonic())
 
     def _origin(self, place: Place, slot: int) -> str | None:
         """Whose voice arrives there; None when that link may not bring it, or has not said."""
@@ -224,21 +232,15 @@ class Forwarder:
         origin = place.claims[slot] if slot < len(place.claims) else None
         return origin if place.kind is LinkKind.PROVIDER or origin == place.pubkey else None
 
-    def _take_from(self, voice: Voice, origin: str, source: Source, now: float) -> bool:
+    def _may_take_over(self, voice: Voice, origin: str, source: Source, now: float) -> bool:
         """Whether the voice is taken from there: one way at a time, the best that brings it."""
         present = voice.source
-        if source is not present:
-            stands = present is not None and now - voice.heard_at < SOURCE_SECONDS
-            if stands and self._rank(origin, source) <= self._rank(origin, present):
-                return False
-            voice.source = source
-        voice.heard_at = now
-        return True
+        if source is present or present is None or now - voice.heard_at >= SOURCE_SECONDS:
+            return True
+        return self._rank(origin, source) > self._rank(origin, present)
 
-    def _rank(self, origin: str, source: Source | None) -> tuple[bool, bool, bool, int]:
+    def _rank(self, origin: str, source: Source) -> tuple[bool, bool, bool, int]:
         """The better of two ways: from the stage itself, as preferred, direct, the newer link."""
-        if source is None:
-            return (False, False, False, 0)
         place = source.place
         provider = place.kind is LinkKind.PROVIDER
         preferred = place.pubkey == self._preferred

@@ -16,6 +16,7 @@ from tui.rtc.loss import Missing
 from tui.rtc.output import LEVEL_URI
 from tui.rtc.reception import Reception
 from tui.rtc.rtp import RtpPacket
+from tui.rtc.stamps import STAMP_BYTES, STAMP_URI, StampedPacket
 
 
 class Input:
@@ -35,7 +36,9 @@ class Input:
         self.received = 0
         self._slot = slot
         self._payload_type = parameters.codecs[0].payloadType
-        self._level_id = {x.uri: x.id for x in parameters.headerExtensions}.get(LEVEL_URI, -1)
+        ids = {x.uri: x.id for x in parameters.headerExtensions}
+        self._level_id = ids.get(LEVEL_URI, -1)
+        self._stamp_id = ids.get(STAMP_URI, -1)
         self._on_packet = on_packet
         self._ask = ask
         self._drops = drops
@@ -67,14 +70,16 @@ class Input:
             return
         self.received += 1
         level = packet.extensions.get(self._level_id)
+        stamp = packet.extensions.get(self._stamp_id)
         self._on_packet(
             self._slot,
-            OpusPacket(
+            StampedPacket(
                 sequence=packet.sequence,
                 timestamp=packet.timestamp,
                 payload=packet.payload,
                 level=level[0] & 0x7F if level else SILENT_LEVEL,
                 marker=packet.marker,
+                stamp=stamp if stamp is not None and len(stamp) == STAMP_BYTES else None,
             ),
         )
 

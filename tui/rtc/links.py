@@ -5,8 +5,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from tui.audio.packet import SILENT_LEVEL, OpusPacket
+from tui.rtc.output import Bodies
 from tui.rtc.rewriting import Rewriter
 from tui.rtc.slots import Slots
+from tui.rtc.stamps import Seen, Stamper
 
 
 class LinkKind(StrEnum):
@@ -30,9 +32,7 @@ class Sink(Protocol):
 class Stream(Protocol):
     """An outgoing stream with its own RTP numbers, fed by one source after another."""
 
-    def forward(
-        self, source: object, packet: OpusPacket, now: float, bodies: dict[bytes, bytes]
-    ) -> None:
+    def forward(self, source: object, packet: OpusPacket, now: float, bodies: Bodies) -> None:
         """Sends or drops one packet of a source, at once; see `Output.forward`."""
 
     def interrupt(self) -> None:
@@ -48,9 +48,7 @@ class Numbered(Rewriter):
         super().__init__()
         self._sink = sink
 
-    def forward(
-        self, source: object, packet: OpusPacket, now: float, bodies: dict[bytes, bytes]
-    ) -> None:
+    def forward(self, source: object, packet: OpusPacket, now: float, bodies: Bodies) -> None:
         """Sends one packet in this stream's numbers."""
         numbered = self.rewrite(source, packet, now)
         if numbered is not None:
@@ -77,6 +75,7 @@ class Source:
 
     def __init__(self, place: "Place") -> None:
         self.place = place
+        self.stamper = Stamper()  # of what comes without a stamp
         self.level = SILENT_LEVEL  # of its last packet
         self.heard_at = 0.0
 
@@ -111,4 +110,5 @@ class Voice:
     def __init__(self) -> None:
         self.source: Source | None = None
         self.heard_at = 0.0
+        self.seen = Seen()
         self.rewriter = Rewriter()

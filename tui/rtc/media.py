@@ -35,8 +35,11 @@ from tui.rtc.output import MEDIA_ID_URI, Output
 from tui.rtc.path import Path
 from tui.rtc.rtp import MalformedRtp, RtpPacket, parse_rtp
 from tui.rtc.srtp import Srtp
+from tui.rtc.stamps import offer_stamps
 
 log = logging.getLogger(__name__)
+
+offer_stamps()
 
 SENDER_REPORT_SECONDS = 5.0
 

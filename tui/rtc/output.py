@@ -22,6 +22,7 @@ from aiortc.rtp import (
 from tui.audio.packet import RATE, OpusPacket
 from tui.config import limits
 from tui.rtc.rewriting import Rewriter
+from tui.rtc.stamps import STAMP_BYTES, STAMP_URI
 
 MEDIA_ID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -46,6 +47,16 @@ class Report(NamedTuple):
     """Seconds; None until it answered a sender report."""
 
 
+class Bodies(dict[bytes, bytes]):
+    """What follows the RTP header in one packet, by the layouts of the outputs that send it."""
+
+    __slots__ = ("stamp",)
+
+    def __init__(self, stamp: bytes) -> None:
+        super().__init__()
+        self.stamp = stamp
+
+
 class Output(Rewriter):
     """Writes packets to the other side.
 
@@ -64,6 +75,7 @@ class Output(Rewriter):
         "_reported",
         "_reported_ntp",
         "_ring",
+        "_stamped",
         "_write",
         "dropped",
         "report",
@@ -83,6 +95,7 @@ class Output(Rewriter):
         self._write = write
         self._extension: struct.Struct | None = None
         self._prefix = b""
+        self._stamped = b""
         self._layout = b""
         self._kind = 0  # the first two bytes of the header
         self._cname = b""
@@ -99,18 +112,20 @@ class Output(Rewriter):
         body = b""
         if MEDIA_ID_URI in ids and 0 < len(media_id) <= 16:
             body += bytes(((ids[MEDIA_ID_URI] << 4) | (len(media_id) - 1),)) + media_id
-        has_level = LEVEL_URI in ids
+        has_level, has_stamp = LEVEL_URI in ids, STAMP_URI in ids
         if has_level:
             body += bytes((ids[LEVEL_URI] << 4,))
-        # The level itself is the last byte of the extension before its padding to whole words.
-        # Where it was not negotiated, "0s" takes the value and writes nothing.
-        size = len(body) + has_level
-        words = (size + 3) // 4
+        self._stamped = bytes((ids[STAMP_URI] << 4 | STAMP_BYTES - 1,)) if has_stamp else b""
+        # Behind it stand the level itself and the stamp, then padding to whole words. Where one
+        # was not negotiated, "0s" takes the value and writes nothing.
+        rest = has_level + has_stamp * (1 + STAMP_BYTES)
+        words = (len(body) + rest + 3) // 4
         start = struct.pack("!HH", 0xBEDE, words) + body if words else b""
-        form = f"{len(start)}s{has_level:d}s{words * 4 - size}x"
+        padding = words * 4 - len(body) - rest
+        form = f"{len(start)}s{has_level:d}s{rest - has_level}s{padding}x"
         self._extension = struct.Struct(form)
         self._prefix = start
-        self._layout = form.encode() + start
+        self._layout = form.encode() + start + self._stamped
         payload_type = parameters.codecs[0].payloadType or 0
         self._kind = (0x9000 if words else 0x8000) | payload_type
         self._cname = (parameters.rtcp.cname or "").encode()[:255]
@@ -123,14 +138,12 @@ class Output(Rewriter):
 
     def send(self, packet: OpusPacket) -> None:
         """Sends one packet of a single source; see `forward`."""
-        self.forward(None, packet, time.monotonic(), {})
+        self.forward(None, packet, time.monotonic(), Bodies(b""))
 
-    def forward(
-        self, source: object, packet: OpusPacket, now: float, bodies: dict[bytes, bytes]
-    ) -> None:
+    def forward(self, source: object, packet: OpusPacket, now: float, bodies: Bodies) -> None:
         """Sends one packet; drops it when there is no connection. Never raises, never waits.
 
-        `bodies` belongs to the packet: what is the same at all outputs is written there once.
+        `bodies` belongs to the packet: what is the same at many outputs is put together once.
         This is where a node spends most of its time; hence the shortcut for what comes in order.
         """
         number = packet.sequence
@@ -156,10 +169,11 @@ class Output(Rewriter):
         self.sent += 1
         self._octets += len(packet.payload)
 
-    def _body(self, packet: OpusPacket, bodies: dict[bytes, bytes]) -> bytes | None:
+    def _body(self, packet: OpusPacket, bodies: Bodies) -> bytes | None:
         if self._extension is None or not 0 < len(packet.payload) <= limits.OPUS_BYTES:
             return None
-        extension = self._extension.pack(self._prefix, _LEVELS[packet.level & 0x7F])
+        stamp = self._stamped + bodies.stamp if bodies.stamp else b""  # if none: padding
+        extension = self._extension.pack(self._prefix, _LEVELS[packet.level & 0x7F], stamp)
         body = bodies[self._layout] = extension + packet.payload
         return body
 
