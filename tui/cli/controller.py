@@ -113,6 +113,9 @@ def _as_text(view: View) -> str:
             f"{people} {'person' if people == 1 else 'people'}",
             f"microphone {space.microphone}",
         ]
+        if quality := view.quality.badge:
+            worst = view.quality.worst.replace("_", " ")
+            parts.append(f"sound {quality}{f' ({worst})' if worst else ''}")
     return " · ".join(parts)
 
 
@@ -125,6 +128,7 @@ def _as_json(view: View) -> str:
             "audio": view.audio,
             "relays": list(view.relays.values()),
             "space": view.space,
+            "quality": view.quality,
             "participants": list(view.participants.values()),
             "barred": list(view.barred.values()),
             "room": view.room,

@@ -1,6 +1,7 @@
 """A made-up lobby and a made-up space, the same every time, for screenshots and tests."""
 
 import hashlib
+from typing import Literal
 
 import msgspec
 
@@ -13,9 +14,11 @@ from tui.controller.views import (
     Barred,
     ChatLine,
     JournalEntry,
+    LinkQuality,
     LogLine,
     Me,
     Participant,
+    Quality,
     RelayView,
     Role,
     SpaceSummary,
@@ -249,6 +252,7 @@ def space(mine: Role = "listener", **fields: object) -> ViewChanged:
     )
     view = msgspec.structs.replace(view, **fields)
     return ViewChanged(
+        quality=quality(mine),
         version=2,
         reset=True,
         me=base.me,
@@ -262,6 +266,29 @@ def space(mine: Role = "listener", **fields: object) -> ViewChanged:
         barred=barred(),
         dropped=base.dropped,
         log=base.log,
+    )
+
+
+def quality(mine: Role) -> Quality:
+    """Good, but for one listener; on stage we are connected to the others there."""
+    stage = [key_of(name) for name, _ in _SPEAKERS[:2]]
+    sources = stage if mine != "listener" else stage[:1]
+    kind: Literal["mutual", "parent"] = "mutual" if mine != "listener" else "parent"
+    links = [LinkQuality(source, kind, "good", 0.0, 0.04, 0.005) for source in sources]
+    children = (("ada", "good", 0.0), ("Priya Raman", "fair", 0.05))
+    links += [
+        LinkQuality(key_of(name), "child", badge, loss, 0.12, 0.01)  # type: ignore[arg-type]
+        for name, badge, loss in children
+    ]
+    return Quality(
+        badge="good",
+        round_trip=0.04,
+        jitter=0.005,
+        depth={"host": 0, "listener": 2}.get(mine, 1),
+        outputs_used=len(children),
+        outputs_max=8,
+        parent="" if mine != "listener" else sources[0],
+        links=tuple(links),
     )
 
 

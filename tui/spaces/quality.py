@@ -180,7 +180,7 @@ class _Number:
             weight = 1 - math.exp(-max(0.0, at - self._at) / SMOOTH_SECONDS)
         self._value += weight * (value - self._value)
         # Half a step would do, but then a number between two steps flickers.
-        if self._at is None or abs(self._value - self._told) > 0.75 * self._step:
+        if self._at is None or abs(self._value - self._told) > self._step:
             self._told = round(round(self._value / self._step) * self._step, 4)
         self._at = at
         now = _rank_of(self._value, self._bounds)
