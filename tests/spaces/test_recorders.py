@@ -118,6 +118,13 @@ def test_the_newer_of_the_host_and_the_join_counts() -> None:
     assert state.recorders(AT + 9) == ()
 
 
+def test_of_the_same_second_the_join_counts_and_a_host_never_repeats_itself() -> None:
+    state = state_of(join(ANN), announced(AT, recorders=[ANN, BOB], unrecorded=[ANN]))
+    assert state.recorders(AT + 1) == (BOB,)
+    assert state.may_record(ANN)
+    assert state.known_recorders(AT + 1) == ()
+
+
 def test_an_announcement_names_a_bounded_number() -> None:
     crowd = [f"{number:064x}" for number in range(1_000)]
     found = announced(AT, recorders=crowd, unrecorded=crowd)

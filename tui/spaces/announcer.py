@@ -92,7 +92,7 @@ class Announcer:
         """Who records, and who on stage does not want that."""
         state = self._state
         wish = (who for who in state.speaking if (seen := state.peer(who)) and seen.unrecorded)
-        return state.recorders(self._now())[: limits.ROOM_RECORDERS], tuple(sorted(wish))
+        return state.known_recorders(self._now())[: limits.ROOM_RECORDERS], tuple(sorted(wish))
 
     def _details(self) -> tuple[tuple[tuple[str, Role], ...], int]:
         state, now = self._state, self._now()

@@ -41,7 +41,7 @@ class Recorders:
         """Whom the host names, where nothing newer is known of them."""
         if host is not None and now < host.at + ANNOUNCEMENT_LIFETIME:
             for pubkey in host.recorders:
-                if self._person(pubkey).heard <= host.at:
+                if self._person(pubkey).heard < host.at:
                     yield pubkey
 
     def may_record(self, pubkey: str, host: SpaceAnnounced | None) -> bool:
@@ -49,7 +49,7 @@ class Recorders:
         joined = self._person(pubkey).joined
         if joined is None:
             return False
-        if host is not None and host.at >= joined.at and pubkey in host.unrecorded:
+        if host is not None and host.at > joined.at and pubkey in host.unrecorded:
             return False
         return not joined.unrecorded
 

@@ -271,10 +271,14 @@ class SpaceState:
     # -- who records
 
     def recorders(self, now: float) -> tuple[str, ...]:
-        """Who records the space and says so; who has done so for longest comes first."""
-        here = [said for said in self._recorders.claims() if self.is_present(said.signer, now)]
+        """Who records the space, as they or the host say; for longest first."""
         named = self._recorders.announced(self.announced, now)
-        return tuple(dict.fromkeys((*in_order(here), *named)))
+        return tuple(dict.fromkeys((*self.known_recorders(now), *named)))
+
+    def known_recorders(self, now: float) -> tuple[str, ...]:
+        """Those of whom we know it from their own JOINs: what a host repeats."""
+        here = [said for said in self._recorders.claims() if self.is_present(said.signer, now)]
+        return tuple(in_order(here))
 
     def may_record(self, pubkey: str) -> bool:
         """Whether somebody's voice may be in a recording; not until it is known what they say."""
