@@ -91,6 +91,35 @@ async def test_a_web_client_hears_and_is_heard(stage: Any, chromium: Any, site: 
     assert stage.sound("host").seconds_of(660, since=demoted + 0.5) == 0
 
 
+async def test_a_web_client_hears_the_whole_stage_from_a_listener(
+    stage: Any, chromium: Any, site: Path
+) -> None:
+    relay, _ = await stage.relay()
+    host = await stage.node(
+        "host", "host", "Web", "--id", "web", "--mic", "tone:440", relays=(relay,)
+    )
+    his = await host.pubkey()
+    await host.until("joined")
+    bob = await stage.node("bob", "join", f"{his}:web", "--mic", "tone:880", relays=(relay,))
+    bobs = await bob.pubkey()
+    await host.until("participant", pubkey=bobs)
+    await host.do("promote_speaker", pubkey=bobs)
+    await host.until("audio", **{"from": bobs, "state": "started"})
+    ann = await stage.node("ann", "join", f"{his}:web", "--mic", "none", relays=(relay,))
+    anns = await ann.pubkey()
+    for speaker in (his, bobs):
+        await ann.until("audio", **{"from": speaker, "state": "started"})
+
+    page = await chromium.open((site / "client.html").as_uri())
+    await page.run(f'globalThis.client = new Client("{relay}", "{his}", "web")')
+    await page.run(f'client.parent = "{anns}"')
+    hers = await page.run('await client.join("Wendy Web")')
+    await ann.until("connection", peer=hers, state="connected")
+    for hertz in (440, 880):
+        await until_heard(page, hertz)
+    assert await page.run("[...client.connections.keys()]") == [anns]
+
+
 async def test_a_web_client_moderates_as_cohost_and_is_put_out(
     stage: Any, chromium: Any, site: Path
 ) -> None:

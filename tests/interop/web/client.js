@@ -14,6 +14,7 @@ class Client {
     this.me = NostrTools.getPublicKey(this.secret);
     Object.assign(this, { url, space, host: host ?? this.me });
     this.role = this.host === this.me ? "host" : "listener";
+    this.parent = null; // whom to listen to; the host, unless said
     this.hands = [];
     this.ended = "";
     this.ahead = 0; // seconds by which our clock is
@@ -47,7 +48,7 @@ class Client {
     await this.say(KIND.join, { name, publicKey: this.me, networkMetrics: metrics }, [
       ["d", [this.space, this.host, this.me].join("||")],
     ]);
-    if (this.role !== "host") await this.ask(this.host, "consumer");
+    if (this.role !== "host") await this.ask(this.parent ?? this.host, "consumer");
     return this.me;
   }
 
