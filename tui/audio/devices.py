@@ -20,7 +20,7 @@ from tui.audio.capture import Listener
 from tui.audio.errors import AudioUnavailable, DeviceReplaced
 from tui.audio.opus import Samples
 from tui.audio.packet import BLOCK, FRAME, RATE
-from tui.audio.portaudio import ALIVE, Block, Stream
+from tui.audio.portaudio import ALIVE, LATENCIES, Block, Stream
 from tui.audio.processing import Processing
 from tui.audio.sound_server import Kind, SoundDevice
 from tui.audio.threads import in_thread
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _WATCH = 0.1  # seconds between looks at a stream
 _RETRY = (0.25, 5.0)  # seconds between attempts to get it back; doubled from first to last
+_HOLES = 3  # in what one stream plays; then the next one waits longer
 _RETURN = 3.0  # seconds between attempts to get the named device in place of the default
 _STEADY = 2.0  # seconds; what is lost sooner again has to wait
 _REPLACED = "the default is used meanwhile"
@@ -60,6 +61,7 @@ class _Device:
         self._name = name
         self._monotonic = monotonic
         self._tried = False  # to open it, once at least
+        self._latency = 0  # which of LATENCIES
 
     async def _keep_open(self, on_block: Callable[[Block], None], report: Report) -> None:
         await in_thread(portaudio.check_installed, "import-sounddevice")
@@ -82,7 +84,8 @@ class _Device:
         """Open and use the device until it has to be opened anew (true) or is lost (false)."""
         missing: AudioUnavailable | None = None
         for name in dict.fromkeys((self._name, None)):
-            stream = Stream(self._kind, name, on_block, self._monotonic)
+            latency = LATENCIES[self._kind][self._latency]
+            stream = Stream(self._kind, name, on_block, self._monotonic, latency=latency)
             insist, self._tried = not self._tried, True
             opening = partial(stream.open, anew=not insist, insist=insist)
             try:
@@ -109,6 +112,10 @@ class _Device:
         looked = self._monotonic()
         while stream.is_alive:
             await asyncio.sleep(_WATCH)
+            if stream.holes >= _HOLES and self._latency < len(LATENCIES[self._kind]) - 1:
+                self._latency += 1
+                log.info("the %s is late too often; its sound waits longer now", self._kind)
+                return True
             if self._name is None or self._monotonic() - looked < _RETURN:
                 continue
             named = Stream(self._kind, self._name, lambda block: None)

@@ -34,8 +34,11 @@ Block = NDArray[np.int16]
 for floats, are more than any microphone has."""
 
 ALIVE = 0.5  # seconds; a stream that calls back less often is dead
+LATENCIES = {"microphone": (0.01,), "speaker": (0.015, 0.02, 0.03, 0.04, 0.06)}
+"""Seconds to ask for, the first unless that was too short. A microphone's sound waits in the server
+if we are late; the speaker has a hole."""
+_PIECE = BLOCK // 2  # samples that PortAudio handles at a time: sound waits for less, in devices
 _FIRST_CALL = 2.0  # seconds that a fresh stream may take before its first callback
-_LATENCY = 0.02  # seconds asked for; 0.02 to 0.04 hold over PulseAudio
 _REMOTE_LATENCY = (0.04, 0.5)  # seconds on top of a round trip; and the most that is asked for
 _SERVER = "pulse"  # ALSA's device for the sound server
 
@@ -56,8 +59,13 @@ class Stream:
         name: str | None,
         on_block: Callable[[Block], None],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        latency: float = LATENCIES["speaker"][0],
     ) -> None:
         self.called = 0.0
+        self.holes = 0  # how often the speaker had nothing to play
+        self._latency = latency
+        self._half: Block | None = None  # of a block: heard, or to be played
         self.interrupted = False
         self.served = False
         self._ended = False
@@ -120,8 +128,8 @@ class Stream:
             getattr(sounddevice, f"{direction}Stream"),
             samplerate=RATE,
             dtype="int16",
-            blocksize=BLOCK,
-            latency=latency_now(),
+            blocksize=_PIECE,
+            latency=max(self._latency, remote_latency()),
             device=device,
             callback=self._call,
             finished_callback=self._finish,
@@ -137,11 +145,28 @@ class Stream:
 
     def _call(self, data: Block, frames: int, times: object, status: object) -> None:
         self.called = self._monotonic()
-        if self._closing or frames != BLOCK:
-            if self._kind == "speaker":
-                data.fill(0)
-            return
-        self._on_block(data)
+        if self._kind == "speaker":
+            self.holes += bool(getattr(status, "output_underflow", False))
+            self._play(data)
+        elif not self._closing and frames == _PIECE:
+            self._hear(data)
+
+    def _play(self, data: Block) -> None:
+        if self._closing or len(data) != _PIECE:
+            data.fill(0)
+        elif self._half is not None:
+            data[:], self._half = self._half, None
+        else:
+            block = np.zeros((BLOCK, data.shape[1]), np.int16)
+            self._on_block(block)
+            data[:], self._half = block[:_PIECE], block[_PIECE:]
+
+    def _hear(self, data: Block) -> None:
+        if self._half is None:
+            self._half = data.copy()
+        else:
+            block, self._half = np.concatenate((self._half, data)), None
+            self._on_block(block)
 
     def _finish(self) -> None:
         self._ended = True
@@ -173,10 +198,10 @@ class Stream:
 _INVALID_CHANNELS = -9998  # paInvalidChannelCount
 
 
-def latency_now() -> float:
-    """Seconds of delay to ask for: more where sound goes through a network."""
+def remote_latency() -> float:
+    """Seconds to ask for at least, where sound goes through a network; 0 where it does not."""
     if not sound_server.is_remote():
-        return _LATENCY
+        return 0.0
     more, most = _REMOTE_LATENCY
     return min((sound_server.round_trip() or 0.0) + more, most)
 
