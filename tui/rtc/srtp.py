@@ -68,7 +68,7 @@ class Srtp:
         if self._handle is None:
             try:
                 return self.session.unprotect(packet)
-            except pylibsrtp.Error:
+            except (pylibsrtp.Error, ValueError):
                 return None
         size = len(packet)
         if size > _ROOM:
