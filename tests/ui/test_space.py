@@ -536,3 +536,13 @@ async def test_in_a_small_space_everybody_is_heard_anyway(start) -> None:
         await ui.press("2", "1")
         await ui.see(" 2 Audience 18 ")
         assert ui.intents == []
+
+
+async def test_a_sound_server_that_is_gone_is_looked_for(start) -> None:
+    async with start(samples.space()) as ui:
+        ui.change(audio=AudioView(speaker_problem="the speaker has stopped"))
+        await ui.see("! the speaker has stopped; trying again")
+        ui.change(audio=AudioView(speaker_problem="PortAudio is missing: no", hint="install it"))
+        await ui.see("! PortAudio is missing: no — install it")
+        ui.change(audio=AudioView())
+        await ui.see_not("PortAudio")

@@ -84,6 +84,7 @@ def undo_line(space: SpaceView) -> Parts:
 
 
 _CANNOT = " cannot be opened: "
+_TRIED_AGAIN = (_CANNOT, "has stopped", "does not answer")  # a sound server may come back
 
 
 def audio_problem(view: View) -> str:
@@ -96,8 +97,11 @@ def audio_problem(view: View) -> str:
     problems = list(dict.fromkeys(filter(None, (speaker, microphone))))
     if not problems:
         return ""
+    told = "; ".join(problems)
+    if any(words in told for words in _TRIED_AGAIN):
+        told += "; trying again"
     hint = f" — {clean(audio.hint)}" if audio.hint else ""
-    return f"{WARNING} {clean('; '.join(problems))}{hint}"
+    return f"{WARNING} {clean(told)}{hint}"
 
 
 def relay_summary(view: View) -> Parts:
