@@ -15,8 +15,8 @@ from tui.spaces.session import SpaceCreation
 
 from .members import Member
 
-TURN_SECONDS = 4.0  # each speaker talks so long
-OVERLAP_SECONDS = 1.0  # and the next one sets in so long before the end
+TURN_SECONDS = 5.0  # each speaker talks so long
+OVERLAP_SECONDS = 0.5  # and the next one sets in so long before the end
 
 
 def say(**fields: Any) -> None:
