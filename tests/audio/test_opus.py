@@ -55,6 +55,23 @@ def test_lost_packet_comes_back_from_the_next(tone):
     assert recovered < error(guessing.conceal(FRAME)) / 2
 
 
+def test_word_after_a_pause_begins_as_loud_as_it_is(tone):
+    encoder = Encoder()
+    silent = np.zeros(FRAME, np.float32)
+    sound = [*frames(tone(0.4)), *[silent] * 30, *frames(tone(0.2, 600))]
+    packets = [encoder.encode(samples) for samples in sound]
+    first = next(n for n, payload in enumerate(packets) if len(payload) <= 2)
+    told, untold = Decoder(), Decoder()
+    for number, payload in enumerate(packets):
+        if len(payload) > 2:
+            expected = untold.decode(payload)
+            heard = told.decode(payload)
+        elif number == first:  # one such frame is sent, to say that a pause begins
+            assert len(told.decode(payload)) == FRAME
+        if number > 50:
+            assert heard == pytest.approx(expected)
+
+
 def test_reset_encoder_starts_anew(tone):
     encoder = Encoder()
     first = encoder.encode(tone(0.02))

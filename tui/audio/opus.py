@@ -38,6 +38,7 @@ _SIGNAL_VOICE = 3001
 _COMPLEXITY = 9
 
 _PAYLOAD_BYTES = 1275  # RFC 6716: no 20 ms frame is longer
+_DTX_BYTES = 2  # a frame of one byte or none says that a pause begins or goes on
 _FLOATS = ctypes.POINTER(ctypes.c_float)
 
 
@@ -168,6 +169,8 @@ class Decoder:
 
     def decode(self, payload: bytes) -> Samples:
         """The samples of one packet; raises OpusError on a payload that is none."""
+        if 0 < len(payload) <= _DTX_BYTES and payload[0] & 3 == 0:
+            return self.pause(duration(payload))
         self._pausing = False
         return self._decode(payload, MAX_SAMPLES, 0)
 
