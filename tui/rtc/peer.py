@@ -35,7 +35,7 @@ from tui.rtc.description import (
     write_description,
 )
 from tui.rtc.dismantling import DISMANTLE_SECONDS, dismantle
-from tui.rtc.ice import LIVELY_CONSENT_SECONDS, Candidate, Consent, offer_loopback
+from tui.rtc.ice import LIVELY_CONSENT_SECONDS, Candidate, Consent, prepare
 from tui.rtc.links import Sink
 from tui.rtc.media import Media
 from tui.rtc.quality import Losses, PeerStats
@@ -230,8 +230,7 @@ class Peer:
     def _take_over(self, transceivers: list[RTCRtpTransceiver]) -> None:
         dtls = transceivers[0].receiver.transport
         connection = dtls.transport._connection
-        if self._settings.loopback:
-            offer_loopback(connection)
+        prepare(connection, loopback=self._settings.loopback)
         self._consent = Consent(connection, on_answer=self._answered, monotonic=self._monotonic)
         self._media = Media(
             dtls,
