@@ -65,6 +65,7 @@ class Stream:
         self.called = 0.0
         self.holes = 0  # how often the speaker had nothing to play
         self._latency = latency
+        self._settled = 0.0  # from then on a hole is none of the start
         self._half: Block | None = None  # of a block: heard, or to be played
         self.interrupted = False
         self.served = False
@@ -116,6 +117,7 @@ class Stream:
             return
         self._stream = stream
         self.called = self._monotonic() + _FIRST_CALL - ALIVE
+        self._settled = self._monotonic() + _FIRST_CALL
         _streams.add(self)
         stream.start()
 
@@ -146,7 +148,8 @@ class Stream:
     def _call(self, data: Block, frames: int, times: object, status: object) -> None:
         self.called = self._monotonic()
         if self._kind == "speaker":
-            self.holes += bool(getattr(status, "output_underflow", False))
+            if getattr(status, "output_underflow", False) and self.called > self._settled:
+                self.holes += 1
             self._play(data)
         elif not self._closing and frames == _PIECE:
             self._hear(data)
