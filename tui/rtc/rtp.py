@@ -1,10 +1,10 @@
 """RTP packets from outside, as far as we need them (RFC 3550, 5.1; header extensions RFC 8285)."""
 
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 _HEADER = struct.Struct("!BBHLL")
+_EXTENSIONS = struct.Struct("!HH")
 _ONE_BYTE, _TWO_BYTES = 0xBEDE, 0x1000
 _PADDING, _EXTENSION = 0x20, 0x10
 
@@ -39,10 +39,10 @@ def parse_rtp(data: bytes) -> RtpPacket:
         begin = start + 4
         if size < begin:
             raise MalformedRtp("ends in its header")
-        profile, words = struct.unpack_from("!HH", data, start)
+        profile, words = _EXTENSIONS.unpack_from(data, start)
         start = begin + 4 * words
         if size >= start:
-            extensions = dict(_read_extensions(profile, data[begin:start]))
+            extensions = _read_extensions(profile, data[begin:start])
     end = size - data[-1] if first & _PADDING else size
     if (first & _PADDING and not data[-1]) or end < start:
         raise MalformedRtp("ends before its payload")
@@ -51,10 +51,11 @@ def parse_rtp(data: bytes) -> RtpPacket:
     )
 
 
-def _read_extensions(profile: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+def _read_extensions(profile: int, data: bytes) -> dict[int, bytes]:
     """The elements of both forms of RFC 8285; what is of another form is skipped as a whole."""
-    place = 0
-    while profile in (_ONE_BYTE, _TWO_BYTES) and place < len(data):
+    found: dict[int, bytes] = {}
+    place, end = 0, len(data) if profile in (_ONE_BYTE, _TWO_BYTES) else 0
+    while place < end:
         kind = data[place]
         place += 1
         if not kind:
@@ -62,13 +63,15 @@ def _read_extensions(profile: int, data: bytes) -> Iterator[tuple[int, bytes]]:
         if profile == _ONE_BYTE:
             kind, length = kind >> 4, (kind & 0x0F) + 1
             if kind == 15:  # reserved: nothing after it is to be read
-                return
-        elif place < len(data):
+                break
+        elif place < end:
             length = data[place]
             place += 1
         else:
             raise MalformedRtp("ends in an extension")
-        if place + length > len(data):
+        following = place + length
+        if following > end:
             raise MalformedRtp("ends in an extension")
-        yield kind, data[place : place + length]
-        place += length
+        found[kind] = data[place:following]
+        place = following
+    return found
