@@ -123,4 +123,4 @@ async def test_with_a_library_that_our_hooks_do_not_fit_connections_go_the_plain
     await checking
     session = controller._stay.session
     assert session is not None
-    assert session._connections._settings.stock
+    assert session._connections._peers._settings.stock
