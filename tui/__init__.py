@@ -1,3 +1,3 @@
 """Live audio spaces over Nostr, in a terminal."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
