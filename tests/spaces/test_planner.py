@@ -1,5 +1,5 @@
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,7 @@ from tui.spaces.events import (
 )
 from tui.spaces.links import Hint
 from tui.spaces.planner import Planner
+from tui.spaces.refusals import Refusals
 from tui.spaces.state import SpaceState
 
 ANN, HOST, BOB, CEM = (digit * 64 for digit in "1579")
@@ -41,9 +42,9 @@ class Recorder:
     It is its own uplink and its own neighbours, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: Refusals) -> None:
         self.links: dict[str, LinkStub] = {}
-        self.refusals: OrderedDict[str, str] = OrderedDict()
+        self.refusals = refusals
         self.hints: deque[Hint] = deque()
         self.asked: list[tuple[str, ConnectionType]] = []
         self.stand_ins: list[str] = []
@@ -95,6 +96,9 @@ class Recorder:
         self.links.pop(other, None)
         self.dropped.append((other, reason))
 
+    def give_up(self, connection: ConnectionType) -> None:
+        self.attempts = {who: x for who, x in self.attempts.items() if x[0] != connection}
+
     def look(self) -> None:
         pass
 
@@ -105,7 +109,7 @@ class Scene:
     def __init__(self, me: str) -> None:
         self.me = me
         self.now = float(START)
-        self.connections = Recorder()
+        self.connections = Recorder(Refusals(me, lambda: self.monotonic))
         self.state = SpaceState(SPACE)
         self._rng = random.Random(1)
         stand_in: Any = self.connections
@@ -140,6 +144,7 @@ class Scene:
     def connected(self, other: str, kind: LinkKind, *, standby: bool = False) -> None:
         self.connections.attempts.pop(other, None)
         self.connections.links[other] = LinkStub(kind, standby=standby)
+        self.connections.refusals.forget(other)
         if kind is LinkKind.PROVIDER and not standby:
             self.connections.since = self.monotonic
             self.serve(other, self.me)
@@ -150,7 +155,7 @@ class Scene:
 
     def refused(self, other: str) -> None:
         del self.connections.attempts[other]
-        self.connections.refusals[other] = "full"
+        self.connections.refusals.note(other)
 
     def plan(self, after: float = 0.0) -> list[tuple[str, ConnectionType]]:
         """What is newly asked for when the planner looks again, so many seconds later."""
@@ -447,8 +452,9 @@ def test_a_promoted_listener_lets_its_parent_go_when_it_is_part_of_the_mesh() ->
     scene.enter(HOST, ANN, BOB, CEM)
     scene.connected(BOB, LinkKind.PROVIDER)
     scene.connected(CEM, LinkKind.PROVIDER, standby=True)
+    scene.connections.ask(HOST, "consumer")
     scene.promote(ANN)
-    assert scene.plan() == [(HOST, "mutual")]
+    assert scene.plan() == [(HOST, "mutual")]  # and no more to listen only
     assert scene.connections.dropped == [(CEM, "on stage")]
     scene.connected(HOST, LinkKind.MUTUAL)
     scene.plan()

@@ -60,7 +60,8 @@ class Attempt:
         self.standby = standby
         self.asking = asking
         self.agreed_at = 0
-        """The date of the other side's RESERVE or CONFIRM; 0 before it."""
+        """The date of the other side's RESERVE or CONFIRM, before it of our own RESERVE: what is
+        older is about an earlier connection."""
         self._wire = wire
         self._new_peer = new_peer
         self._judge = judge
@@ -152,6 +153,7 @@ class Attempt:
     async def _ask(self, metrics: Metrics) -> Peer:
         wire, other = self._wire, self.other
         reserve = wire.writer.reserve(wire.now(), other, self.type, metrics, standby=self.standby)
+        self.agreed_at = reserve.created_at
         await wire.send(reserve, instead=f"reserve {other}")
         async with asyncio.timeout(CONFIRM_SECONDS):
             await self._confirmed

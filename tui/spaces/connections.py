@@ -4,7 +4,7 @@ A new connection to the same peer replaces the old one only once it is up. Whom 
 decided in `uplink`, what is in the making stands in `handshakes`, and who may ask in `requests`.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Literal
 
@@ -28,6 +28,7 @@ from tui.spaces.handshakes import Handshakes
 from tui.spaces.links import Hint, Link
 from tui.spaces.neighbours import Neighbours
 from tui.spaces.peers import Peers
+from tui.spaces.refusals import Refusals
 from tui.spaces.requests import FULL, NO_WAY, Requests
 from tui.spaces.serving import Serving
 from tui.spaces.state import SpaceState
@@ -75,7 +76,7 @@ class Connections:
         self._monotonic = monotonic
         self._nonce = nonce
         self.links: dict[str, Link] = {}
-        self.refusals: OrderedDict[str, str] = OrderedDict()
+        self.refusals = Refusals(self._me, monotonic)
         self.hints: deque[Hint] = deque(maxlen=2 * limits.INSTEAD)
         """Who may have room, as those say who have refused us."""
         self._unknown = unknown
@@ -92,9 +93,9 @@ class Connections:
             adopt=self._adopt,
             failed=self._failed,
             changed=self._made,
-            stray=self._stray,
             drops=forwarder.drops,
         )
+        self.give_up = self._handshakes.give_up
         self.neighbours = Neighbours(
             self._me,
             self.links,
@@ -199,7 +200,7 @@ class Connections:
         if self._closing or other in self._handshakes.asking or made:
             return
         if not self._wire.may_signal(other):
-            self._refuse(other, SEALED_ONLY)
+            self.refusals.note(other)
             self._avoided(other, SEALED_ONLY)
             return
         self._handshakes.begin(other, connection, standby=standby)
@@ -260,7 +261,8 @@ class Connections:
             case ConnectionConfirmed():
                 self._handshakes.confirmed(event)
             case SdpOffered() | SdpAnswered() | CandidateFound():
-                self._handshakes.read(event)
+                if not self._handshakes.read(event) and isinstance(event, SdpOffered):
+                    self._requests.stray(other)
             case ConnectionDropped():
                 self._dropped(event)
 
@@ -280,7 +282,7 @@ class Connections:
                 attempt.refuse(event.reason or "refused")
         elif link is not None and event.at >= link.agreed_at:
             if link.kind is LinkKind.PROVIDER:
-                self._refuse(other, event.reason or "dropped")
+                self.refusals.note(other)
             self._forget(other, "closed", event.reason or "dropped")
 
     def _message(self, other: str, peer: Peer, message: dict[str, object]) -> None:
@@ -305,9 +307,6 @@ class Connections:
             link.packets += 1
             self._forwarder.handle_packet(other, slot, packet)
 
-    def _stray(self, other: str) -> None:
-        self._requests.stray(other)
-
     def _made(self, other: str, ended: bool) -> None:
         """An attempt has begun or ended."""
         self._changed(other, (self.status(other) or "failed") if ended else "connecting")
@@ -315,11 +314,16 @@ class Connections:
     def _adopt(self, attempt: Attempt, peer: Peer) -> None:
         other, kind = attempt.other, self._link_kind(attempt)
         consumer, provider = kind is LinkKind.CONSUMER, kind is LinkKind.PROVIDER
+        before = self.links.get(other)
+        on_stage = {self._me, other} <= self._state.speaking
+        if before and before.kind is LinkKind.MUTUAL and kind is not before.kind and on_stage:
+            self._peers.close(peer)  # asked for just before both were on stage
+            return
         if consumer and not self._serving.make_room(other, standby=attempt.standby):
             self._say_drop(other, FULL)
             self._peers.close(peer)
             return
-        before = self.links.pop(other, None)
+        self.links.pop(other, None)
         if before is not None:
             self._forwarder.remove_link(other)
             self.neighbours.forget(other)
@@ -340,6 +344,7 @@ class Connections:
         self._forwarder.add_link(
             other, peer, kind, standby=standby and consumer, vouched=not provider
         )
+        self.refusals.forget(other)
         if provider:
             self.uplink.linked(other)
         self.neighbours.look()
@@ -357,14 +362,14 @@ class Connections:
         if told and attempt.other not in self.links:
             self._say_drop(attempt.other, told)
         if reason and attempt.asking:
-            self._refuse(attempt.other, reason)
+            self.refusals.note(attempt.other)
 
     # -- ending one
 
     def _leave(self, other: str, reason: str) -> None:
         """End a connection over which we listen; who did not serve us is not asked again soon."""
         if reason not in ("moved", "another one stands by"):
-            self._refuse(other, reason)
+            self.refusals.note(other)
         self.drop(other, reason)
 
     def _lost(self, other: str, peer: Peer) -> None:
@@ -375,7 +380,7 @@ class Connections:
         if not any(self._handshakes.with_(other)):
             self._say_drop(other, "lost")
         if link.kind is LinkKind.PROVIDER:
-            self._refuse(other, "lost")
+            self.refusals.note(other)
         self._forget(other, "failed", "lost")
 
     def _forget(self, other: str, state: str, reason: str) -> None:
@@ -386,12 +391,6 @@ class Connections:
             self._peers.close(link.peer)
             self._changed(other, state)
             self.uplink.unlinked(other, reason)
-
-    def _refuse(self, other: str, reason: str) -> None:
-        self.refusals.pop(other, None)
-        self.refusals[other] = reason
-        while len(self.refusals) > limits.REFUSALS:
-            self.refusals.popitem(last=False)
 
     def _say_drop(self, other: str, reason: str, instead: tuple[str, ...] = ()) -> None:
         if not instead and reason in (FULL, NO_WAY):

@@ -46,7 +46,6 @@ class Handshakes:
         adopt: Callable[[Attempt, Peer], None],
         failed: Callable[[Attempt, str, str], None],
         changed: Callable[[str, bool], None],
-        stray: Callable[[str], None],
         drops: Counter[str],
     ) -> None:
         self._wire = wire
@@ -57,7 +56,6 @@ class Handshakes:
         self._adopt = adopt
         self._failed = failed
         self._changed = changed
-        self._stray = stray
         self._drops = drops
         self.asking: dict[str, Attempt] = {}
         self.serving: dict[str, Attempt] = {}
@@ -98,6 +96,13 @@ class Handshakes:
         for attempt in self.with_(other):
             attempt.refuse(reason)
 
+    def give_up(self, connection: ConnectionType) -> None:
+        """Such connections are not wanted any more; that is nobody's refusal."""
+        for other, attempt in list(self.asking.items()):
+            if attempt.type == connection:
+                del self.asking[other]
+                attempt.refuse("not wanted any more")
+
     def end_all(self, reason: str) -> None:
         """Give up everything."""
         for attempt in (*self.asking.values(), *self.serving.values()):
@@ -121,8 +126,8 @@ class Handshakes:
         if attempt := self.asking.get(event.signer):
             attempt.confirm(event.at)
 
-    def read(self, event: Sealed) -> None:
-        """Take in an offer, an answer or candidates."""
+    def read(self, event: Sealed) -> bool:
+        """Take in an offer, an answer or candidates; false if they belong to nothing."""
         other = event.signer
         asking, serving = self.asking.get(other), self.serving.get(other)
         match event:
@@ -134,12 +139,11 @@ class Handshakes:
                 attempt = asking or serving
         if attempt is None:
             self._drops["signalling of no connection"] += 1
-            if isinstance(event, SdpOffered):
-                self._stray(other)
         elif isinstance(event, CandidateFound) and not attempt.takes_candidates():
             self._drops["too many candidates"] += 1
         else:
             self._spawn(self._unseal(attempt, event))
+        return attempt is not None
 
     async def _unseal(self, attempt: Attempt, event: Sealed) -> None:
         try:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from tui.rtc.forwarding import LinkKind
 from tui.spaces.connections import Connections
-from tui.spaces.refusals import Refusals
 from tui.spaces.state import SpaceState
 
 MESH_GRACE = 2.0  # the higher pubkey waits so long for the lower one to ask
@@ -40,7 +39,7 @@ class Planner:
         self._connections = connections
         self._now = now
         self._monotonic = monotonic
-        self._refusals = Refusals(me, monotonic)
+        self._refusals = connections.refusals
         self._missing: dict[str, float] = {}
         self._unwanted: dict[str, float] = {}
         self._followed = 0
@@ -49,7 +48,6 @@ class Planner:
 
     def plan(self) -> None:
         """Bring the connections closer to what they should be."""
-        self._remember_refusals()
         self._state.look(self._now())
         self._connections.look()
         for other in self._unwanted.keys() - self._connections.links.keys():
@@ -59,18 +57,12 @@ class Planner:
         else:
             self._plan_listening()
 
-    def _remember_refusals(self) -> None:
-        for other in self._connections.links:
-            self._refusals.forget(other)
-        while self._connections.refusals:
-            other, _ = self._connections.refusals.popitem(last=False)
-            self._refusals.note(other)
-
     # -- on stage
 
     def _plan_mesh(self) -> None:
         now, links = self._monotonic(), self._connections.links
         stage = self._state.speaking - {self._me}
+        self._connections.give_up("consumer")
         complete = True
         for other in stage:
             link = links.get(other)
