@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -124,7 +125,7 @@ def write(path: Path, samples: Samples) -> None:
 
 
 @contextlib.contextmanager
-def busy_screen() -> object:
+def busy_screen() -> Iterator[None]:
     """A terminal application that never stops drawing; returns once it has begun."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
