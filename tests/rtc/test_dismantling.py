@@ -47,6 +47,14 @@ def alive() -> Counter[str]:
     return Counter(type(x).__name__ for x in found if getattr(x, "__dict__", True))
 
 
+async def gone(until: Make, before: Counter[str]) -> None:
+    """Waits for the end of all that was made since `before`."""
+    try:
+        await until(lambda: not alive() - before)
+    except pytest.fail.Exception:
+        pytest.fail(f"still there: {alive() - before}")
+
+
 def peer(stock: bool = False) -> Peer:
     return make_peer(
         PeerSettings(loopback=True, slots=2, stock=stock),
@@ -81,9 +89,9 @@ async def test_closed_connections_are_gone_without_a_collector(
     for turn in range(4 if stock else 20):
         await cycle(until, stock=stock)
         if turn == 2:
-            await until(lambda: not alive() - before)
+            await gone(until, before)
             objects = len(gc.get_objects())
-    await until(lambda: not alive() - before)
+    await gone(until, before)
     assert len(gc.get_objects()) - objects < 200
     assert "has no attribute" not in caplog.text
 
@@ -95,5 +103,5 @@ async def test_those_that_never_came_about_are_gone_as_well(
     before = alive()
     with caplog.at_level(logging.WARNING):
         await cycle(until, stock=False, steps=steps)
-        await until(lambda: not alive() - before)
+        await gone(until, before)
     assert "has no attribute" not in caplog.text
