@@ -9,7 +9,7 @@ from tui.config import limits
 from tui.nostr.event import Draft, Event
 from tui.nostr.keys import LocalSigner
 from tui.nostr.pool import Pool
-from tui.spaces import events, inbox
+from tui.spaces import events, inbox, scope
 from tui.spaces.events import Metrics, Signal, SpaceEvent, SpaceRef
 from tui.spaces.inbox import Inbox
 from tui.spaces.writer import Writer
@@ -144,3 +144,128 @@ async def test_a_closed_inbox_hears_nothing(
     mail.inbox.close()
     await publish(host, Writer(space, host.pubkey).join(now, "", Metrics()))
     assert mail.events == []
+
+
+# -- in a crowd
+
+
+async def crowd(
+    mail: Mail, publish: Publish, space: SpaceRef, signer: Callable[[int], LocalSigner], now: int
+) -> list[LocalSigner]:
+    """Some who join, and are heard of."""
+    people = [signer(number) for number in range(20, 26)]
+    for one in people:
+        await publish(one, Writer(space, one.pubkey).join(now, "", Metrics()))
+    return people
+
+
+async def test_in_a_crowd_only_who_is_near_is_heard(
+    mail: Mail, publish: Publish, until: Until, space: SpaceRef, host: LocalSigner,
+    stranger: LocalSigner, signer: Callable[[int], LocalSigner], now: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(limits, "ROSTER_PEOPLE", 5)
+    mail.inbox.open()
+    assert await mail.inbox.hear_past()
+    mail.inbox.look(people=5, moderates=False, near=[host.pubkey])
+    assert not mail.inbox.is_narrow
+    mail.inbox.look(people=6, moderates=False, near=[host.pubkey])
+    assert mail.inbox.is_narrow
+    theirs, ours = Writer(space, stranger.pubkey), Writer(space, host.pubkey)
+    await publish(stranger, theirs.join(now, "", Metrics()))
+    await publish(stranger, theirs.request_speech(now))
+    await publish(stranger, theirs.confirm(now, signer(20).pubkey, "consumer", Metrics()))
+    await publish(host, ours.confirm(now, stranger.pubkey, "consumer", Metrics()))
+    await publish(host, ours.promote(now, stranger.pubkey))
+    await until(lambda: mail.has(host.pubkey, events.SpeakerPromoted))  # acts are heard by all
+    await until(lambda: mail.has(host.pubkey, events.ConnectionConfirmed))
+    assert all(event.signer == host.pubkey for event in mail.events)
+    mail.inbox.look(people=4, moderates=False, near=[host.pubkey])
+    assert mail.inbox.is_narrow, "a few less change nothing yet"
+    mail.inbox.look(people=3, moderates=False, near=[host.pubkey])
+    assert not mail.inbox.is_narrow
+    await until(lambda: mail.has(stranger.pubkey, events.PeerJoined))
+
+
+async def test_who_moderates_hears_hands_and_who_shows_the_roster_who_comes(
+    mail: Mail, publish: Publish, until: Until, space: SpaceRef, stranger: LocalSigner, now: int
+) -> None:
+    people = limits.ROSTER_PEOPLE + 1
+    mail.inbox.open()
+    assert await mail.inbox.hear_past()
+    theirs = Writer(space, stranger.pubkey)
+    mail.inbox.look(people=people, moderates=True, near=[])
+    await publish(stranger, theirs.request_speech(now))
+    await until(lambda: mail.has(stranger.pubkey, events.SpeechAsked))
+    mail.inbox.look(people=people, moderates=False, near=[])
+    mail.events.clear()
+    mail.inbox.show_roster(True)
+    mail.inbox.look(people=people, moderates=False, near=[])
+    await publish(stranger, theirs.confirm(now, "a" * 64, "consumer", Metrics()))
+    await publish(stranger, theirs.join(now, "", Metrics()))
+    await until(lambda: mail.has(stranger.pubkey, events.PeerJoined))
+    assert not mail.has(stranger.pubkey, events.ConnectionConfirmed)
+
+
+async def test_in_a_crowd_the_join_of_a_stranger_is_looked_up_once(
+    mail: Mail, publish: Publish, until: Until, space: SpaceRef,
+    signer: Callable[[int], LocalSigner], now: int,
+) -> None:  # fmt: skip
+    mail.inbox.open()
+    assert await mail.inbox.hear_past()
+    assert not mail.inbox.want(signer(20).pubkey), "everybody is heard anyway"
+    mail.inbox.look(people=limits.ROSTER_PEOPLE + 1, moderates=False, near=[])
+    people = await crowd(mail, publish, space, signer, now)
+    assert mail.inbox.want(people[0].pubkey)
+    assert mail.inbox.want(people[0].pubkey), "it is on its way"
+    assert mail.inbox.want(people[1].pubkey)
+    await until(lambda: all(mail.has(one.pubkey, events.PeerJoined) for one in people[:2]))
+    assert {event.signer for event in mail.events} == {one.pubkey for one in people[:2]}
+    assert not mail.inbox.want(people[0].pubkey)
+    mail.now += inbox.WANT_AGAIN_SECONDS
+    assert mail.inbox.want(people[0].pubkey)
+
+
+async def test_no_more_than_some_are_looked_up_at_a_time(mail: Mail) -> None:
+    mail.inbox.open()
+    assert await mail.inbox.hear_past()
+    mail.inbox.look(people=limits.ROSTER_PEOPLE + 1, moderates=False, near=[])
+    asked = [mail.inbox.want(f"{number:064x}") for number in range(2 * limits.WANTED)]
+    assert asked.count(True) == limits.WANTED
+
+
+async def test_a_space_with_a_long_history_is_heard_in_full_after_the_first_look(
+    mail: Mail, publish: Publish, until: Until, space: SpaceRef,
+    signer: Callable[[int], LocalSigner], now: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Many have come and gone; the few who are left may have joined long before them."""
+    monkeypatch.setattr(scope, "FIRST_LOOK", 3)
+    monkeypatch.setattr(inbox, "FIRST_LOOK", 3)
+    people = await crowd(mail, publish, space, signer, now)
+    mail.inbox.open()
+    assert await mail.inbox.hear_past()
+    assert sum(mail.has(one.pubkey, events.PeerJoined) for one in people) < len(people)
+    mail.inbox.look(people=2, moderates=False, near=[])
+    await until(lambda: all(mail.has(one.pubkey, events.PeerJoined) for one in people))
+
+
+async def test_who_is_near_changes_without_asking_relays_all_the_time(
+    mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    subscribe = Pool.subscribe
+
+    def count(pool: Pool, filters: Any, *args: Any, **more: Any) -> Any:
+        asked.append(filters)
+        return subscribe(pool, filters, *args, **more)
+
+    monkeypatch.setattr(Pool, "subscribe", count)
+    mail.inbox.open()
+    assert await mail.inbox.hear_past()
+    asked.clear()
+    for number in range(100):
+        near = [f"{other:064x}" for other in range(number, number + 1_000)]
+        mail.inbox.look(people=10_000, moderates=False, near=near)
+        mail.now += 1
+    assert len(asked) in (10, 11)
+    assert all(len(one.authors) <= limits.NEAR for filters in asked for one in filters)

@@ -9,7 +9,7 @@ import pytest
 
 from tui.config import limits
 from tui.nostr.keys import LocalSigner
-from tui.spaces import planner
+from tui.spaces import planner, serving
 from tui.spaces.roles import Role
 from tui.spaces.session import SpaceCreation
 
@@ -42,6 +42,12 @@ def no_loop(seats: list[Any]) -> bool:
     return True
 
 
+def sees_parents(one: Any, seats: list[Any]) -> bool:
+    """Whether the graph that one of them has shows who listens to whom, as it is."""
+    tree = one.session.state.tree
+    return all(tree.parent(seat.me) == parent_of(seat) for seat in seats)
+
+
 def cut(seat: Any) -> None:
     """As if its process was killed: nothing of it reaches anybody any more."""
 
@@ -70,6 +76,7 @@ async def test_everybody_hears_the_host_through_a_tree_and_again_when_a_node_die
     sit: Sit, until: Until, signer: Signers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planner, "STANDBY_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "SETTLE_SECONDS", 0.3)
     seats = await hall(sit, until, signer)
     host, *listeners = seats
     assert max(served(seats).values()) <= OUTPUTS
@@ -91,6 +98,7 @@ async def test_everybody_hears_the_host_through_a_tree_and_again_when_a_node_die
     await until(lambda: all(seat.session.is_talking(host.me) for seat in rest))
     assert max(served(seats).values()) <= OUTPUTS
     assert no_loop(rest)
+    await until(lambda: all(sees_parents(seat, rest) for seat in rest))
     moves = [seat.session._connections.uplink.moves[-1] for seat in orphans]
     assert max(move.orphaned for move in moves) < 2.0, "a fifth of a second and a busy machine"
 
