@@ -232,7 +232,7 @@ class Graph:
         node.parent = found
         if found is not None:
             if found.distance is not None and node in found.ancestors():
-                self._lose(node)  # a loop: nobody in it has a path
+                self._lose(node)  # a loop: else distances would count up to the limit first
             found.children[node.pubkey] = node
             self._moved(found)
         self._settle(node)

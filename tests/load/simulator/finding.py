@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tests.load.simulator.space import Space
 
 
+TOLD = 2  # times that a full node names the same one, until it hears again who has room
+
+
 class Finder(Protocol):
     """How nodes find each other."""
 
@@ -111,9 +114,15 @@ class Neighbourhood:
         return above[1] if gains else None
 
     def instead(self, full: Node, asking: Node) -> Sequence[str]:
-        """See `Finder`."""
-        names = {name for at in full.reports.values() for name in at} - {asking.pubkey}
-        found = sorted(names, key=lambda n: (full.named.get(n, 0), tie(asking.pubkey, n)))[:NAMED]
-        for name in found:
-            full.named[name] = full.named.get(name, 0) + 1
+        """Some with room, and whom we serve with most of it below, who knows better; what a full
+        node has promised since the last report counts, or a crowd would follow old news."""
+        named, reports = full.named, full.reports
+        names = {n for room in reports.values() for n in room.at if named.get(n, 0) < TOLD}
+        found = sorted(names, key=lambda n: (named.get(n, 0), tie(asking.pubkey, n)))[: NAMED - 1]
+        left = {c: room.free - named.get(c.pubkey, 0) for c, room in reports.items()}
+        most = max(left, key=lambda c: (left[c], tie(asking.pubkey, c.pubkey)), default=None)
+        if most is not None and left[most] > 0 and most.pubkey not in found:
+            found.append(most.pubkey)
+        for name in found[:1]:  # the others are asked only if that one has no room
+            named[name] = named.get(name, 0) + 1
         return found

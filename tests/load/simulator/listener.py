@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.load.simulator.people import Person
 from tui.spaces.graph import MAX_DISTANCE
@@ -29,6 +29,13 @@ SILENT_SECONDS = 1.5  # until a node gives up somebody it serves who is silent o
 ROUND_TRIPS = 3  # ICE, DTLS and the data channel, between the two
 ROOM_SECONDS = 1.0  # between two messages about room
 NAMED = 4  # who may have room, in one message
+
+
+class Room(NamedTuple):
+    """Free outputs at a node and below it, and who has some, nearest first."""
+
+    free: int
+    at: tuple[str, ...]
 
 
 class Node:
@@ -53,9 +60,9 @@ class Node:
         self.making: dict[Node, None] = {}
         self.replacing: dict[Node, Node] = {}  # who is dropped once the other's connection is up
         self.standbys: dict[Node, None] = {}
-        self.reports: dict[Node, tuple[str, ...]] = {}  # by who is below: who has room there
-        self.named: dict[str, int] = {}  # who has room, and how often they were told of since then
-        self.kept: tuple[str, ...] = ()  # what was last reported
+        self.reports: dict[Node, Room] = {}  # by whom we serve
+        self.named: dict[str, int] = {}  # whom we have told others of since the last report
+        self.kept: Room | None = None  # what was last reported
         self.reported = -ROOM_SECONDS
         self.refused: dict[str, float] = {}
         self.retries = 0
@@ -161,7 +168,10 @@ class Node:
         del self.asking[standby]
         self.refused[other.pubkey] = self.space.clock.now
         if not standby:
-            self.hints.extend(instead)
+            if self.space.finder.reports:  # further down, where it is better known
+                self.hints.extendleft(reversed(instead))
+            else:
+                self.hints.extend(instead)
             self.seek()
 
     def confirmed(self, other: Node, standby: bool, token: int) -> None:
@@ -322,7 +332,7 @@ class Node:
         if not self.space.finder.reports or self.parent is None:
             return
         if anew:
-            self.kept = ("",)
+            self.kept = None
         now = self.space.clock.now
         if self.reported <= now:  # else one is due
             self.reported = max(now, self.reported + ROOM_SECONDS)
@@ -332,26 +342,28 @@ class Node:
         parent = self.parent
         if parent is None or not self.here:
             return
-        at = self.with_room()
-        if at != self.kept:
-            self.kept = at
+        room = self.room
+        if room != self.kept:
+            self.kept = room
             self.space.traffic.channel += 1
-            self.space.clock.at(self.person.delay(parent.person), parent.hear_room, self, at)
+            self.space.clock.at(self.person.delay(parent.person), parent.hear_room, self, room)
 
-    def with_room(self) -> tuple[str, ...]:
-        """Who has room here and below, nearest first."""
+    @property
+    def room(self) -> Room:
+        """The room here and below."""
         found = [self.pubkey] if self.free > 0 else []
-        for names in zip_longest(*self.reports.values()):
+        for names in zip_longest(*(room.at for room in self.reports.values())):
             found += [name for name in names if name]
             if len(found) >= NAMED:
                 break
-        return tuple(found[:NAMED])
+        below = sum(room.free for room in self.reports.values())
+        return Room(max(0, self.free) + below, tuple(found[:NAMED]))
 
-    def hear_room(self, below: Node, at: tuple[str, ...]) -> None:
+    def hear_room(self, below: Node, room: Room) -> None:
         """Somebody we serve tells who has room there."""
         if self.here and below in self.consumers:
-            self.reports[below] = at
-            for name in at:
+            self.reports[below] = room
+            for name in (below.pubkey, *room.at):
                 self.named.pop(name, None)
             self.report()
 
