@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from tests.load.simulator.listener import NAMED, RETRY_SECONDS, Node
+from tests.load.simulator.listener import RETRY_SECONDS, Node
+from tests.load.simulator.room import NAMED
 from tui.spaces.candidates import tie
 from tui.spaces.tree import CLEAR_GAIN, Tree
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tests.load.simulator.people import Person
+from tests.load.simulator.room import Room, room_of
 from tui.spaces.graph import MAX_DISTANCE
 
 if TYPE_CHECKING:
@@ -28,14 +28,6 @@ SUSPECT_SECONDS = 0.3  # of silence, until the sound is taken from the second pa
 SILENT_SECONDS = 1.5  # until a node gives up somebody it serves who is silent on the channel
 ROUND_TRIPS = 3  # ICE, DTLS and the data channel, between the two
 ROOM_SECONDS = 1.0  # between two messages about room
-NAMED = 4  # who may have room, in one message
-
-
-class Room(NamedTuple):
-    """Free outputs at a node and below it, and who has some, nearest first."""
-
-    free: int
-    at: tuple[str, ...]
 
 
 class Node:
@@ -342,22 +334,11 @@ class Node:
         parent = self.parent
         if parent is None or not self.here:
             return
-        room = self.room
+        room = room_of(self.pubkey, self.free, self.reports.values())
         if room != self.kept:
             self.kept = room
             self.space.traffic.channel += 1
             self.space.clock.at(self.person.delay(parent.person), parent.hear_room, self, room)
-
-    @property
-    def room(self) -> Room:
-        """The room here and below."""
-        found = [self.pubkey] if self.free > 0 else []
-        for names in zip_longest(*(room.at for room in self.reports.values())):
-            found += [name for name in names if name]
-            if len(found) >= NAMED:
-                break
-        below = sum(room.free for room in self.reports.values())
-        return Room(max(0, self.free) + below, tuple(found[:NAMED]))
 
     def hear_room(self, below: Node, room: Room) -> None:
         """Somebody we serve tells who has room there."""
