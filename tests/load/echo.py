@@ -111,7 +111,7 @@ async def measure(pulse: Pulse, arguments: argparse.Namespace) -> None:
     print(f"STOI of the near voice: heard {intelligibility(voice, heard[both]):.3f}, "
           f"sent {intelligibility(voice, sent[both]):.3f}")  # fmt: skip
     print(f"CPU {recording.seconds / len(recording.heard) * 100_000:.1f} ms/s, "
-          f"{reference.slips} pairings, {recording.failed} blocks failed")  # fmt: skip
+          f"{reference.pairings} pairings, {recording.failed} blocks failed")  # fmt: skip
 
 
 async def main() -> None:
