@@ -307,6 +307,19 @@ def test_a_standby_has_another_way_than_the_parent_if_there_is_one() -> None:
     assert found in (CEM, eva)
 
 
+def test_whom_a_refusal_names_is_asked_to_stand_by_too() -> None:
+    """In a crowd those on stage are the only ones that everybody knows of."""
+    scene = Scene(ANN)
+    scene.enter(HOST, BOB, ANN, CEM)
+    scene.promote(BOB)
+    scene.connected(BOB, LinkKind.PROVIDER)
+    assert scene.stand_ins(3 * planner.STANDBY_SECONDS) == [HOST]
+    scene.refused(HOST)
+    scene.connections.hints.append(Hint(BOB, scene.monotonic, False))  # the parent itself
+    scene.connections.hints.append(Hint(CEM, scene.monotonic, False))
+    assert scene.stand_ins() == [CEM]
+
+
 def test_an_uneasy_listener_seeks_a_standby_at_once() -> None:
     scene = Scene(ANN)
     scene.enter(HOST, BOB, ANN)

@@ -14,6 +14,7 @@ from tui.spaces.state import SpaceState
 MESH_GRACE = 2.0  # the higher pubkey waits so long for the lower one to ask
 DEMOTED_GRACE = 10.0  # a link to somebody off the stage lingers so long, until another is made
 STANDBY_SECONDS = 3.0  # a parent works for so long, and up to twice that, before there is a second
+HURRY_SECONDS = 0.5  # between two requests for a standby while the parent is suspected
 LOOK_SECONDS = 30.0  # between two looks for a better parent, and up to half as long again
 HINT_SECONDS = 1.0  # for the JOIN of somebody who was named to us to be looked up
 REFERRALS = 16  # in a row that are followed: those who refer to one another must not lead us on
@@ -131,7 +132,6 @@ class Planner:
     def _improve(self) -> None:
         """With a parent: see to a standby, and to whether there is a better parent."""
         connections, uplink, now = self._connections, self._connections.uplink, self._monotonic()
-        self._followed = 0
         if now >= self._looks_at:
             looked, self._looks_at = self._looks_at, now + LOOK_SECONDS * (1 + self._spread() / 2)
             if looked and self._move():
@@ -140,8 +140,11 @@ class Planner:
             return
         settled = now - uplink.since > STANDBY_SECONDS * (1 + self._spread())
         wanted = not uplink.standby and (settled or uplink.is_uneasy)
-        if wanted and now >= self._seeks_at:
-            self._seeks_at = now + (STANDBY_SECONDS if settled else 0.5)
+        referred, waits = self._follow(self._taken()) if wanted else (None, False)
+        if referred:
+            connections.ask(referred, "consumer", standby=True)
+        elif wanted and not waits and now >= self._seeks_at:
+            self._seeks_at = now + (STANDBY_SECONDS if settled else HURRY_SECONDS)
             self._seek_standby()
 
     def _move(self) -> bool:
