@@ -239,9 +239,8 @@ class Connections:
     async def close(self) -> None:
         """End everything; nothing new is begun after that."""
         self._closing = True
-        for other in list(self.links):
-            self._forwarder.remove_link(other)
-        self.links.clear()
+        while self.links:
+            self._forwarder.remove_link(self.links.popitem()[0])
         self._handshakes.end_all("leaving")
         await self._peers.close_all()
 
@@ -347,6 +346,8 @@ class Connections:
         self.refusals.forget(other)
         if provider:
             self.uplink.linked(other)
+        elif not consumer:  # what they asked for before would take an output for a while
+            self.give_up("consumer", other)
         self.neighbours.look()
 
     def _link_kind(self, attempt: Attempt) -> LinkKind:

@@ -96,12 +96,17 @@ class Handshakes:
         for attempt in self.with_(other):
             attempt.refuse(reason)
 
-    def give_up(self, connection: ConnectionType) -> None:
-        """Such connections are not wanted any more; that is nobody's refusal."""
-        for other, attempt in list(self.asking.items()):
-            if attempt.type == connection:
-                del self.asking[other]
-                attempt.refuse("not wanted any more")
+    def give_up(self, connection: ConnectionType, other: str = "") -> None:
+        """We ask nobody for such a connection any more, and neither serve nor ask `other`.
+
+        That is nobody's refusal.
+        """
+        for attempts in (self.asking, self.serving):
+            for who, attempt in list(attempts.items()):
+                ours = who == other if other else attempts is self.asking
+                if attempt.type == connection and ours:
+                    del attempts[who]
+                    attempt.refuse("not wanted any more")
 
     def end_all(self, reason: str) -> None:
         """Give up everything."""
