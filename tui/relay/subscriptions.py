@@ -7,10 +7,14 @@ from typing import Final
 import msgspec
 
 from tui.nostr.event import Event
-from tui.nostr.filter import Filter
+from tui.nostr.filter import Filter, matcher
 from tui.relay.store import indexed_tags
 
-_Key = tuple[str, str | int]  # tag names have one letter, the names of other conditions more
+# What, of which kind or of any (-1); tag names have one letter, the names of other conditions more.
+_Key = tuple[str, str, int]
+
+_ANY_KIND = -1
+_KEYS = 64  # of one condition that are told apart by their kinds, too
 
 
 class Subscription:
@@ -30,6 +34,7 @@ class Subscription:
     ) -> None:
         self.id = id_
         self.filters: Final = filters
+        self.wants: Final = matcher(filters)
         self.values: Final = count_values(filters)
         self.task: asyncio.Task[None] | None = None  # sends the stored events
         self._head = f'["EVENT",{msgspec.json.encode(id_).decode()},'
@@ -61,19 +66,31 @@ class Subscription:
 
 
 class SubscriptionIndex:
-    """Open subscriptions, each filter filed under the values of its most selective condition."""
+    """Open subscriptions, each filter filed under the condition that it shares with fewest others.
+
+    All of a crowd ask for the same tag of their space: what else they ask for tells them apart.
+    """
 
     def __init__(self) -> None:
         self._by_key: dict[_Key, set[Subscription]] = {}
+        self._filed: dict[Subscription, list[_Key]] = {}
 
     def add(self, subscription: Subscription) -> None:
         """Find this subscription from now on."""
-        for key in _filed_under(subscription):
-            self._by_key.setdefault(key, set()).add(subscription)
+        keys = self._filed.setdefault(subscription, [])
+        for wanted in subscription.filters:
+            best = min(_conditions(wanted), key=self._crowd)
+            keys += best
+            for key in best:
+                self._by_key.setdefault(key, set()).add(subscription)
+
+    def _crowd(self, keys: list[_Key]) -> int:
+        """How many subscriptions stand under these keys already; the keys cost, too."""
+        return len(keys) + sum(len(self._by_key.get(key, ())) for key in keys)
 
     def remove(self, subscription: Subscription) -> None:
         """Find it no more."""
-        for key in _filed_under(subscription):
+        for key in self._filed.pop(subscription, ()):
             filed = self._by_key.get(key, set())
             filed.discard(subscription)
             if not filed:
@@ -81,10 +98,10 @@ class SubscriptionIndex:
 
     def matching(self, event: Event) -> list[Subscription]:
         """The subscriptions of which a filter matches, each once."""
-        keys: set[_Key] = {("any", 0), ("id", event.id), ("author", event.pubkey)}
-        keys |= {("kind", event.kind), *indexed_tags(event)}
+        names = {("id", event.id), ("author", event.pubkey), ("", ""), *indexed_tags(event)}
+        keys = [(*name, kind) for name in names for kind in (event.kind, _ANY_KIND)]
         candidates = set[Subscription]().union(*(self._by_key.get(key, ()) for key in keys))
-        return [found for found in candidates if any(f.matches(event) for f in found.filters)]
+        return [found for found in candidates if found.wants(event)]
 
     def __len__(self) -> int:
         """How many values subscriptions are filed under."""
@@ -103,16 +120,16 @@ def count_values(filters: tuple[Filter, ...]) -> int:
     )
 
 
-def _filed_under(subscription: Subscription) -> Iterator[_Key]:
-    for wanted in subscription.filters:
-        if wanted.ids is not None:
-            yield from (("id", value) for value in wanted.ids)
-        elif wanted.tags:
-            name, values = min(wanted.tags.items(), key=lambda item: len(item[1]))
-            yield from ((name, value) for value in values)
-        elif wanted.authors is not None:
-            yield from (("author", value) for value in wanted.authors)
-        elif wanted.kinds is not None:
-            yield from (("kind", value) for value in wanted.kinds)
-        else:
-            yield ("any", 0)
+def _conditions(wanted: Filter) -> Iterator[list[_Key]]:
+    """The keys of each condition of a filter: an event that it matches has one key of each."""
+    for name, values in (("id", wanted.ids), ("author", wanted.authors), *wanted.tags.items()):
+        if values is not None:
+            yield _keys(name, values, wanted.kinds)
+    if wanted.ids is None and wanted.authors is None and not wanted.tags:
+        yield _keys("", ("",), wanted.kinds)
+
+
+def _keys(name: str, values: tuple[str, ...], kinds: tuple[int, ...] | None) -> list[_Key]:
+    if kinds is None or len(kinds) * len(values) > max(_KEYS, len(values)):
+        kinds = (_ANY_KIND,) if name or kinds is None else kinds
+    return [(name, value, kind) for value in values for kind in kinds]
