@@ -167,9 +167,9 @@ async def test_in_a_crowd_only_who_is_near_is_heard(
     monkeypatch.setattr(limits, "ROSTER_PEOPLE", 5)
     mail.inbox.open()
     assert await mail.inbox.hear_past()
-    mail.inbox.look(people=5, moderates=False, near=[host.pubkey])
+    mail.inbox.look(people=5, moderates=False, near=[host.pubkey], linked=[host.pubkey])
     assert not mail.inbox.is_narrow
-    mail.inbox.look(people=6, moderates=False, near=[host.pubkey])
+    mail.inbox.look(people=6, moderates=False, near=[host.pubkey], linked=[host.pubkey])
     assert mail.inbox.is_narrow
     theirs, ours = Writer(space, stranger.pubkey), Writer(space, host.pubkey)
     await publish(stranger, theirs.join(now, "", Metrics()))
@@ -180,9 +180,9 @@ async def test_in_a_crowd_only_who_is_near_is_heard(
     await until(lambda: mail.has(host.pubkey, events.SpeakerPromoted))  # acts are heard by all
     await until(lambda: mail.has(host.pubkey, events.ConnectionConfirmed))
     assert all(event.signer == host.pubkey for event in mail.events)
-    mail.inbox.look(people=4, moderates=False, near=[host.pubkey])
+    mail.inbox.look(people=4, moderates=False, near=[host.pubkey], linked=[host.pubkey])
     assert mail.inbox.is_narrow, "a few less change nothing yet"
-    mail.inbox.look(people=3, moderates=False, near=[host.pubkey])
+    mail.inbox.look(people=3, moderates=False, near=[host.pubkey], linked=[host.pubkey])
     assert not mail.inbox.is_narrow
     await until(lambda: mail.has(stranger.pubkey, events.PeerJoined))
 

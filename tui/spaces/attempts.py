@@ -39,7 +39,8 @@ class Declined(Exception):
 class Attempt:
     """The way to one connection; `run` walks it, the other methods bring what the other says.
 
-    `judge` says why an offer is not to be taken any more, or `None`.
+    `judge` says why an offer is not to be taken any more, or `None`; `patience` is how many times
+    the usual time the other side gets for its answer.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Attempt:
         connection: ConnectionType,
         *,
         standby: bool = False,
+        patience: float = 1.0,
         asking: bool,
         wire: Wire,
         new_peer: Callable[["Attempt"], Peer],
@@ -58,6 +60,7 @@ class Attempt:
         self.other = other
         self.type = connection
         self.standby = standby
+        self._patience = patience
         self.asking = asking
         self.agreed_at = 0
         """The date of the other side's RESERVE or CONFIRM, before it of our own RESERVE: what is
@@ -93,7 +96,7 @@ class Attempt:
     @property
     def stalls(self) -> bool:
         """Whether it takes so long that it may come to nothing: they may have crashed."""
-        patience = STALL_SECONDS if self.waits_for_offer else SLOW_SECONDS
+        patience = STALL_SECONDS if self.waits_for_offer else SLOW_SECONDS * self._patience
         return self._loop.time() - self._began > patience
 
     @property
@@ -155,7 +158,7 @@ class Attempt:
         reserve = wire.writer.reserve(wire.now(), other, self.type, metrics, standby=self.standby)
         self.agreed_at = reserve.created_at
         await wire.send(reserve, instead=f"reserve {other}")
-        async with asyncio.timeout(CONFIRM_SECONDS):
+        async with asyncio.timeout(CONFIRM_SECONDS * self._patience):
             await self._confirmed
         async with asyncio.timeout(CONNECT_SECONDS):
             peer = self._make_peer()

@@ -28,7 +28,7 @@ from tui.spaces.handshakes import Handshakes
 from tui.spaces.links import Hint, Link
 from tui.spaces.neighbours import Neighbours
 from tui.spaces.peers import Peers
-from tui.spaces.refusals import Refusals
+from tui.spaces.refusals import NO_ANSWER, Refusals
 from tui.spaces.requests import FULL, NO_WAY, Requests
 from tui.spaces.serving import Serving
 from tui.spaces.state import SpaceState
@@ -203,7 +203,8 @@ class Connections:
             self.refusals.note(other)
             self._avoided(other, SEALED_ONLY)
             return
-        self._handshakes.begin(other, connection, standby=standby)
+        patience = self.refusals.patience
+        self._handshakes.begin(other, connection, standby=standby, patience=patience)
 
     def drop(self, other: str, reason: str, instead: tuple[str, ...] = ()) -> None:
         """End a connection and say so."""
@@ -363,7 +364,7 @@ class Connections:
         if told and attempt.other not in self.links:
             self._say_drop(attempt.other, told)
         if reason and attempt.asking:
-            self.refusals.note(attempt.other)
+            self.refusals.note(attempt.other, answered=reason != NO_ANSWER)
 
     # -- ending one
 

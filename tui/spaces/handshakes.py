@@ -19,6 +19,7 @@ from tui.spaces.events import (
     SdpAnswered,
     SdpOffered,
 )
+from tui.spaces.refusals import NO_ANSWER
 from tui.spaces.tasks import Spawn
 from tui.spaces.wire import PlainSignalling, Wire
 
@@ -66,6 +67,7 @@ class Handshakes:
         connection: ConnectionType,
         *,
         standby: bool = False,
+        patience: float = 1.0,
         reserved: ConnectionReserved | None = None,
     ) -> None:
         """Ask somebody, or begin to serve who has `reserved`."""
@@ -76,6 +78,7 @@ class Handshakes:
             other,
             connection,
             standby=standby,
+            patience=patience,
             asking=reserved is None,
             wire=self._wire,
             new_peer=self._new_peer,
@@ -186,6 +189,6 @@ class Handshakes:
             # A DROP would also end what else there is with the same peer.
             if len([*self.with_(attempt.other)]) < 2:
                 reasons = isinstance(error, Declined | PlainSignalling)
-                told = str(error) if reasons else "no answer"
-        reason = (str(error) or "no answer") if current else ""
+                told = str(error) if reasons else NO_ANSWER
+        reason = (str(error) or NO_ANSWER) if current else ""
         self._failed(attempt, reason, told)

@@ -131,10 +131,13 @@ class Inbox:
         """Somebody looks at who is here: hear everybody come and go, also in a crowd."""
         self._roster = on
 
-    def look(self, *, people: int, moderates: bool, near: Iterable[str]) -> None:
+    def look(
+        self, *, people: int, moderates: bool, near: Iterable[str], linked: Iterable[str] = ()
+    ) -> None:
         """Listen as widely as is fit for so many people: call it once a second.
 
-        `near` are those who are to be heard in any case, the most important first.
+        `near` are those who are to be heard in any case, the most important first; `linked` those
+        with whom we are connected, of whose connections we hear.
         """
         if not self._past_over or self._crowd is None:
             return
@@ -144,14 +147,15 @@ class Inbox:
             roster=self._roster,
             moderates=moderates,
             near=tuple(dict.fromkeys((self._me, *near))),
+            linked=tuple(dict.fromkeys((self._me, *linked))),
         )
         if self._scope.first and scope == Scope() and max(self._stored.values()) < FIRST_LOOK:
             self._scope = scope  # all has come that there is
-        same = msgspec.structs.replace(scope, near=()) == msgspec.structs.replace(
-            self._scope, near=()
+        same, before = (
+            msgspec.structs.replace(found, near=(), linked=()) for found in (scope, self._scope)
         )
         patient = self._monotonic() - self._listened_at < NEAR_SECONDS
-        if scope != self._scope and not (same and patient):
+        if scope != self._scope and not (same == before and patient):
             self._listen(scope)
 
     def want(self, pubkey: str) -> bool:

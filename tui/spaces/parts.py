@@ -230,6 +230,7 @@ class Parts:
             people=self.people,
             moderates=self.state.role_of(self.wire.me) >= Role.COHOST,
             near=(*stage, *recorders, *sorted(self.connections.near)),
+            linked=sorted(self.connections.links),
         )
 
     async def watch(self) -> None:

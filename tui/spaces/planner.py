@@ -89,7 +89,7 @@ class Planner:
     def _plan_listening(self) -> None:
         connections, uplink = self._connections, self._connections.uplink
         if uplink.needs_parent:
-            if not connections.asks(connection="consumer"):
+            if not (connections.asks(connection="consumer") or self._refusals.pauses):
                 found = self._choose_parent()
                 if found is not None:
                     connections.ask(found, "consumer")
@@ -136,7 +136,7 @@ class Planner:
             looked, self._looks_at = self._looks_at, now + LOOK_SECONDS * (1 + self._spread() / 2)
             if looked and self._move():
                 return
-        if connections.asks(connection="consumer", standby=True):
+        if connections.asks(connection="consumer", standby=True) or self._refusals.pauses:
             return
         settled = now - uplink.since > STANDBY_SECONDS * (1 + self._spread())
         wanted = not uplink.standby and (settled or uplink.is_uneasy)

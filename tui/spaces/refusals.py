@@ -9,6 +9,10 @@ from tui.config import limits
 
 REFUSAL_SECONDS = 60.0  # whom we asked in vain is not asked again for so long
 RETRY_SECONDS = 5.0  # the same, when there is nobody else to ask; it doubles with each refusal
+NO_ANSWER = "no answer"
+UNANSWERED = 2  # requests in a row without an answer; from then on it is the network that is slow
+PATIENCE = 4.0  # times the usual time that somebody gets for an answer, at most
+PAUSE_SECONDS = 16.0  # between two requests, at most, while nobody answers
 
 
 class _Refusal(NamedTuple):
@@ -23,9 +27,13 @@ class Refusals:
         self._me = me
         self._monotonic = monotonic
         self._refused: OrderedDict[str, _Refusal] = OrderedDict()
+        self._unanswered = 0
+        self._noted_at = 0.0
 
-    def note(self, other: str) -> None:
-        """Somebody did not want us, or was no good."""
+    def note(self, other: str, *, answered: bool = True) -> None:
+        """Somebody did not want us, was no good, or has not even answered."""
+        self._unanswered = 0 if answered else self._unanswered + 1
+        self._noted_at = self._monotonic()
         before = self._refused.pop(other, None)
         self._refused[other] = _Refusal(self._monotonic(), before.times + 1 if before else 1)
         self._forget_old()
@@ -33,6 +41,25 @@ class Refusals:
     def forget(self, other: str) -> None:
         """Somebody has taken us after all."""
         self._refused.pop(other, None)
+        self._unanswered = 0
+
+    @property
+    def patience(self) -> float:
+        """How many times the usual time whom we ask next gets for an answer.
+
+        When everybody seems dead, a relay or all of us are too slow, and asking ever more people
+        would keep it so: each request, and its end, has to be brought to many.
+        """
+        return min(2.0 ** max(0, self._unanswered - UNANSWERED + 1), PATIENCE)
+
+    @property
+    def pauses(self) -> bool:
+        """Whether nobody is to be asked for a while, since nobody answers."""
+        if self._unanswered < UNANSWERED:
+            return False
+        pause: float = min(2.0 ** (self._unanswered - UNANSWERED), PAUSE_SECONDS)
+        spread = hashlib.sha256(f"{self._me}{self._unanswered}".encode()).digest()[0] / 256
+        return self._monotonic() - self._noted_at < pause * (0.5 + spread)
 
     def lately(self) -> set[str]:
         """Those of the last minute."""

@@ -34,34 +34,46 @@ class Scope(msgspec.Struct, frozen=True):
     """Before it is known how many are here: so many stored events are enough as few have."""
     near: tuple[str, ...] = ()
     """Who is heard in any case: ourselves, the stage, and whom we are connected with."""
+    linked: tuple[str, ...] = ()
+    """Whose connections are heard of in any case: the stage's would be news to everybody below."""
 
     def filters(self, space: SpaceRef, now: int) -> list[Filter]:
         """What to ask relays for, by kinds and two tags at most: some fail on three."""
         of_space: dict[str, tuple[str, ...]] = {"s": (space.id,), "h": (space.host,)}
         asked = (
-            (self.everybody, *PRESENCE),
-            (self.edges, *GRAPH),
-            (self.hands, events.SPEECH_KINDS, FRESH_SECONDS),
+            (self.everybody, self.near, *PRESENCE),
+            (self.edges, self.linked, *GRAPH),
+            (self.hands, self.near, events.SPEECH_KINDS, FRESH_SECONDS),
         )
         return [
             Filter(
                 kinds=kinds,
-                authors=None if wide else self.near,
+                authors=None if wide else authors,
                 tags=of_space,
                 since=now - seconds,
                 limit=(FIRST_LOOK if self.first else None) if wide else limits.NEAR_EVENTS,
             )
-            for wide, kinds, seconds in asked
+            for wide, authors, kinds, seconds in asked
         ]
 
 
 def scope_of(
-    *, people: int, was_narrow: bool, roster: bool, moderates: bool, near: tuple[str, ...]
+    *,
+    people: int,
+    was_narrow: bool,
+    roster: bool,
+    moderates: bool,
+    near: tuple[str, ...],
+    linked: tuple[str, ...],
 ) -> Scope:
     """How widely to listen in a space of so many people; near the limit as before."""
     least = limits.ROSTER_PEOPLE * 2 // 3 if was_narrow else limits.ROSTER_PEOPLE
     if people <= least:
         return Scope()
     return Scope(
-        everybody=roster or moderates, edges=False, hands=moderates, near=near[: limits.NEAR]
+        everybody=roster or moderates,
+        edges=False,
+        hands=moderates,
+        near=near[: limits.NEAR],
+        linked=linked[: limits.NEAR],
     )
