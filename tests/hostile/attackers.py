@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import pylibsrtp
 from coincurve import PrivateKey
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -296,7 +297,9 @@ class Rogue(Mob):
 
     def send_raw(self, to: str, packet: bytes) -> None:
         """Send this in place of an RTP packet, properly encrypted."""
-        self.peers[to]._media.write(packet)
+        path = self.peers[to]._media._path
+        with suppress(pylibsrtp.Error, ValueError):  # as long as nothing is
+            path._send(path._dtls._tx_srtp.protect(packet))
 
     def ssrc(self, to: str) -> int:
         """The stream under which our voice goes to somebody."""

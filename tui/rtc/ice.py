@@ -92,9 +92,9 @@ def _go_on_at_once(connection: Connection) -> None:
     """Makes a connection go on as soon as a check succeeds.
 
     aioice sleeps between two checks, and looks for success when it wakes: 20 ms of each join. Its
-    pace stays, in a task of its own, which ends when the checks do.
+    pace stays, in a task of its own, which ends when the checks or the connection do.
     """
-    check = connection._check_periodic
+    check, close = connection._check_periodic, connection.close
     pacing: set[asyncio.Task[None]] = set()
 
     async def pace() -> None:
@@ -110,7 +110,13 @@ def _go_on_at_once(connection: Connection) -> None:
             pacing.add(asyncio.create_task(pace()))
         return False
 
+    async def close_at_once() -> None:
+        for task in pacing:
+            task.cancel()
+        await close()
+
     connection._check_periodic = start_pacing  # type: ignore[method-assign]
+    connection.close = close_at_once  # type: ignore[method-assign]
 
 
 class Consent:
