@@ -299,7 +299,7 @@ class Rogue(Mob):
         """Send this in place of an RTP packet, properly encrypted."""
         path = self.peers[to]._media._path
         with suppress(pylibsrtp.Error, ValueError):  # as long as nothing is
-            path._send(path._dtls._tx_srtp.protect(packet))
+            path.send_again(path._dtls._tx_srtp.protect(packet))
 
     def ssrc(self, to: str) -> int:
         """The stream under which our voice goes to somebody."""

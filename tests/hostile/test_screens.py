@@ -96,7 +96,7 @@ async def test_a_flooded_screen_answers_keys_and_shows_what_was_dropped(
         await ada.until(lambda: len(ada.app.desk.view.participants) > 10)
         ada.slowest, keys = 0.0, 0
         while attack.goes_on:
-            await ada.presses("question_mark", "Go to the next pane.")
+            await ada.presses("question_mark", "Open or close your microphone.")
             await ada.presses("escape", "Tea")
             keys += 2
         assert keys, "it was over before a key was answered"

@@ -38,7 +38,7 @@ from tui.spaces.wire import SEALED_ONLY, Wire
 
 OVERLAP_SECONDS = 1.0  # a replaced connection stays up until the other side has the new one too
 WATCH_SECONDS = 0.05  # between two looks at the parent; each takes some ten microseconds
-TELL_SECONDS = 0.2  # the same for who has none, and only tells consumers what has changed
+TELL_SECONDS = 0.2  # the same for who has none, and between two looks at what consumers are to know
 
 
 class Connections:
@@ -81,6 +81,7 @@ class Connections:
         """Who may have room, as those say who have refused us."""
         self._unknown = unknown
         self._closing = False
+        self._told_at = -TELL_SECONDS
         self._peers = Peers(
             settings, spawn=spawn, packet=self._packet, message=self._message, lost=self._lost
         )
@@ -227,8 +228,12 @@ class Connections:
 
     def tick(self) -> None:
         """Look at our neighbours: again after `pause` seconds."""
-        if not self._closing:
-            self.uplink.look()
+        if self._closing:
+            return
+        self.uplink.look()
+        now = self._monotonic()
+        if now - self._told_at > TELL_SECONDS - WATCH_SECONDS:
+            self._told_at = now
             self.neighbours.look()
             self._serving.look()
 

@@ -28,14 +28,16 @@ class Ear:
     """What one member hears: packets of each origin by the second, and holes while it talks."""
 
     def __init__(self) -> None:
-        self.packets: Counter[tuple[str, int]] = Counter()
+        self.packets: dict[str, Counter[int]] = {}  # origin: packets of each second
         self.holes: list[tuple[str, float, float]] = []
         self._last: dict[str, tuple[float, bool]] = {}
 
     def hear(self, origin: str, packet: OpusPacket) -> None:
         now = time.monotonic()
-        self.packets[origin, int(now)] += 1
         before, loud = self._last.get(origin, (now, False))
+        if origin not in self.packets:
+            self.packets[origin] = Counter()
+        self.packets[origin][int(now)] += 1
         if loud and HOLE_SECONDS < now - before < PAUSE_SECONDS:
             self.holes.append((origin, before, now - before))
         self._last[origin] = (now, packet.level < QUIET_LEVEL)
@@ -107,7 +109,11 @@ class Member:
             "joined": self.joined,
             "left": self.left or time.monotonic(),
             "depth": session._parts.connections.depth,
-            "packets": [[o, s, n] for (o, s), n in self.ear.packets.items()],
+            "packets": [
+                [origin, second, count]
+                for origin, counts in self.ear.packets.items()
+                for second, count in counts.items()
+            ],
             "holes": self.ear.holes,
             "moves": [
                 [at, orphaned, why]
