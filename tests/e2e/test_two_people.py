@@ -95,6 +95,7 @@ async def test_a_speaker_forwards_another_speaker(stage: Any) -> None:
         "speaker", "join", "two", "--mic", "tone:1000", "--max-outputs", "2", relays=(relay,)
     )
     hers = await speaker.pubkey()
+    await speaker.until("joined")
     await speaker.until("connection", state="connected")
     await speaker.do("request_speech")
     await host.until("speech_request", pubkey=hers)

@@ -8,12 +8,15 @@ from nostr_sdk import LocalRelayBuilder, RateLimit
 from tests.hostile.attackers import wait
 from tests.hostile.world import World
 from tui.config import limits
+from tui.spaces import inbox, scope
 
 
 @pytest.fixture(autouse=True)
 def _hear_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mobs do not make a crowd of which most is not listened for: the more there is to attack."""
     monkeypatch.setattr(limits, "ROSTER_PEOPLE", 10_000)
+    monkeypatch.setattr(scope, "FIRST_LOOK", 30_000)
+    monkeypatch.setattr(inbox, "FIRST_LOOK", 30_000)
 
 
 @pytest.fixture
