@@ -118,6 +118,7 @@ async def test_hosting_from_the_keyboard(stage: Any) -> None:
 
         guest = await stage.node("guest", "join", ada.app.desk.view.space.ref, relays=(relay,))
         hers = await guest.pubkey()
+        await guest.until("joined")
         await guest.until("connection", state="connected")
         await guest.do("request_speech")
         await ada.sees("Queue 1")
