@@ -112,7 +112,6 @@ QUALITY_SECONDS = 1.0  # between two looks at how good connections and sound are
 QUALITY_TOLD_SECONDS = 5.0  # between two messages about that, for scripts
 MOVED_SECONDS = 5.0  # for so long it is shown that the sound comes from somebody else now
 DEVICES = 64  # microphones, or speakers, that are listed
-DEVICE_CHARS = 120  # the name of one
 KEY_REPEAT_SECONDS = 0.15  # a key pressed again this soon is held down; keyboards repeat in 0.03
 REACTION_SECONDS = 6.0  # an emoji stands beside the name of who sent it for this long
 SHOWN_REACTIONS = 200  # emojis of as many people shown at once

@@ -6,13 +6,13 @@ how many outputs are free at and below it, and where (`room`): so whoever is ful
 instead. Both are hints: what is said here is checked, bounded, and believed of nobody else.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tui.config import limits
 from tui.rtc.forwarding import LinkKind
+from tui.spaces.candidates import tie
 from tui.spaces.events import is_pubkey
 from tui.spaces.links import Link
 
@@ -152,7 +152,7 @@ class Neighbours:
         found = {who for served in self.consumers for who in self._rooms.get(served, Room()).at}
         found -= {asking, self._me}
         found.difference_update(self.own_way or ())
-        order = sorted(found, key=lambda who: hashlib.sha256(f"{asking}{who}".encode()).digest())
+        order = sorted(found, key=lambda who: tie(asking, who))
         return tuple(order[: limits.INSTEAD])
 
     # -- telling

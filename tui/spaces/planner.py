@@ -4,11 +4,11 @@ Whom to ask is the choice of the tree, of those who have not refused us lately; 
 is asked first. Whoever listens looks again now and then, and moves for a clear gain only.
 """
 
-import hashlib
 from collections.abc import Callable
 
 from tui.rtc.forwarding import LinkKind
 from tui.spaces.connections import Connections
+from tui.spaces.spread import spread
 from tui.spaces.state import SpaceState
 
 MESH_GRACE = 2.0  # the higher pubkey waits so long for the lower one to ask
@@ -187,8 +187,7 @@ class Planner:
 
     def _spread(self) -> float:
         """From 0 to 1, in another way for each listener and parent."""
-        text = f"{self._me}{self._connections.parent}"
-        return hashlib.sha256(text.encode()).digest()[0] / 256
+        return spread(self._me, self._connections.parent)
 
     def _keep_or_end(self, other: str, *, wanted: bool) -> None:
         """Whoever left the stage goes on hearing the mesh until another connection is made."""

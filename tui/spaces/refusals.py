@@ -1,11 +1,11 @@
 """Who has refused us, or did not answer, and when to ask them again."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
 from tui.config import limits
+from tui.spaces.spread import spread
 
 REFUSAL_SECONDS = 60.0  # whom we asked in vain is not asked again for so long
 RETRY_SECONDS = 5.0  # the same, when there is nobody else to ask; it doubles with each refusal
@@ -58,8 +58,8 @@ class Refusals:
         if self._unanswered < UNANSWERED:
             return False
         pause: float = min(2.0 ** (self._unanswered - UNANSWERED), PAUSE_SECONDS)
-        spread = hashlib.sha256(f"{self._me}{self._unanswered}".encode()).digest()[0] / 256
-        return self._monotonic() - self._noted_at < pause * (0.5 + spread)
+        late = 0.5 + spread(self._me, self._unanswered)
+        return self._monotonic() - self._noted_at < pause * late
 
     def lately(self) -> set[str]:
         """Those of the last minute."""
@@ -79,8 +79,8 @@ class Refusals:
         if refusal is None:
             return False
         pause: float = min(RETRY_SECONDS * 2 ** (refusal.times - 1), REFUSAL_SECONDS)
-        spread = hashlib.sha256(f"{self._me}{other}{refusal.times}".encode()).digest()[0] / 1024
-        return self._monotonic() - refusal.since < pause * (1 + spread)
+        late = 1 + spread(self._me, other, refusal.times) / 4
+        return self._monotonic() - refusal.since < pause * late
 
     def _forget_old(self) -> None:
         now = self._monotonic()

@@ -5,7 +5,6 @@ later. When the parent goes quiet the standby is asked for sound at once, and ta
 needed. A parent that has lost its own way is not followed for long.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from tui.config import limits
 from tui.rtc.forwarding import Forwarder, LinkKind
 from tui.spaces.links import Link
 from tui.spaces.neighbours import Neighbours
+from tui.spaces.spread import spread
 from tui.spaces.watch import Watch
 
 VOUCH_SECONDS = 1.5  # for a new provider to say its way to the stage
@@ -88,8 +88,7 @@ class Uplink:
     @property
     def _patience(self) -> float:
         """Not all below a node that has lost its way leave it at once."""
-        spread = hashlib.sha256(f"{self._me}{self.parent}".encode()).digest()[0] / 512
-        return LOST_SECONDS * (1 + spread)
+        return LOST_SECONDS * (1 + spread(self._me, self.parent) / 2)
 
     # -- what happens to the links
 
